@@ -1,0 +1,37 @@
+/// One batch: what every pack of it must carry, and the serials that may.
+public struct Batch: Sendable {
+  /// Number in the records, 1 and up; never used again.
+  public var number: UInt32
+  /// The plant's own name for it, unique.
+  public var id: String
+  /// GTIN, 14 digits (AI 01).
+  public var gtin: String
+  /// Lot (AI 10), compared to the case.
+  public var lot: String
+  /// Expiry as YYMMDD (AI 17), compared by its six digits.
+  public var expiry: String
+  /// How many serials the pool has.
+  public var poolCount: Int
+  /// SHA-256 of the serial file, which is immutable from the opening on.
+  public var serialsHash: [UInt8]
+  /// Where it is in its life.
+  public var state: BatchState
+  /// The serials in memory; nil once the batch is closed.
+  public var pool: SerialPool?
+
+  /// Makes a batch.
+  public init(
+    number: UInt32, id: String, gtin: String, lot: String, expiry: String, poolCount: Int,
+    serialsHash: [UInt8], state: BatchState = .open, pool: SerialPool? = nil
+  ) {
+    self.number = number
+    self.id = id
+    self.gtin = gtin
+    self.lot = lot
+    self.expiry = expiry
+    self.poolCount = poolCount
+    self.serialsHash = serialsHash
+    self.state = state
+    self.pool = pool
+  }
+}

@@ -1,0 +1,112 @@
+/// One thing that happened, as it goes on disk and as it changes the core's state.
+///
+/// The live line and recovery share one way: an event is decided into records, and `LineController.apply`
+/// changes the state by them. After a restart the same records, read back, give the same state.
+public struct Record: Sendable, Hashable {
+  /// What happened.
+  public var kind: Kind
+  /// Index of the station in `LineController`'s list, by name; -1 when it is about the line.
+  public var station: Int16
+  /// Unit number, 0 none.
+  public var unit: UInt16
+  /// Number of the batch, 0 none.
+  public var batch: UInt32
+  /// Row of the serial in its batch, -1 none.
+  public var row: Int32
+  /// Verdict, outcome, stop reason, alarm kind or epoch, as `kind` says.
+  public var code: UInt16
+  /// Outcome sequence (`outcome`), occurrence (alarm records), reasons standing (`permitWithdrawn`); else 0.
+  public var number: UInt32
+  /// The state that the serial at `row` has from here on; nil when it does not change.
+  public var state: SerialState?
+  /// The raw read as it came, or the batch data; empty when there is none.
+  public var raw: [UInt8]
+  /// Who ordered it: login name and uid, empty for the daemon itself.
+  public var actor: String
+  /// What a person wrote, or what explains the record.
+  public var detail: String
+
+  /// The kinds of records. Numbers are never used again for something else: records outlive versions.
+  public enum Kind: UInt8, Sendable, CaseIterable {
+    /// The daemon started; detail names version and configuration hash.
+    case started = 1
+    /// The daemon stopped in order.
+    case stopped = 2
+    /// A unit was judged: code is the verdict, raw the read.
+    case verdict = 3
+    /// A verdict other than accept followed an accept: code is the new verdict.
+    case withdrawn = 4
+    /// The PLC's outcome for a unit: code is the outcome, number its sequence.
+    case outcome = 5
+    /// A unit's outcome never came: it ended in doubt.
+    case outcomeMissing = 6
+    /// An accept was taken at a station without gate outcomes.
+    case acceptTaken = 7
+    /// A read that belongs to no unit, kept as it came.
+    case strayRead = 8
+    /// A batch was opened: raw holds its description.
+    case batchOpened = 10
+    /// A batch was started.
+    case batchStarted = 11
+    /// A batch was paused.
+    case batchPaused = 12
+    /// A batch was closed.
+    case batchClosed = 13
+    /// The run permit was given, by `actor`.
+    case permitGiven = 20
+    /// The run permit was withdrawn: code is the reason, number all reasons that stand.
+    case permitWithdrawn = 21
+    /// A stop was ordered while the line already stood, or another reason joined.
+    case stopReason = 22
+    /// The PLC echoed the stop and the conveyor stands.
+    case stopConfirmed = 23
+    /// The PLC's epoch at a station: code is the epoch. Open units before it are in doubt.
+    case epoch = 30
+    /// The PLC link of a station came up.
+    case linkUp = 31
+    /// The PLC link of a station went down.
+    case linkDown = 32
+    /// A scanner came.
+    case scannerOnline = 33
+    /// A scanner went.
+    case scannerOffline = 34
+    /// Tracking came into doubt.
+    case trackingDoubt = 35
+    /// Tracking is in step again.
+    case trackingInStep = 36
+    /// An alarm was raised: code is its kind, number its occurrence.
+    case alarmRaised = 40
+    /// The cause of an alarm ended.
+    case alarmReturned = 41
+    /// A person acknowledged an alarm.
+    case alarmAcknowledged = 42
+    /// A person reset a latched alarm.
+    case alarmReset = 43
+    /// A command was refused; detail says which and why.
+    case commandRefused = 50
+    /// The configuration was loaded anew.
+    case reloaded = 51
+
+    /// The word in exports and JSON, for people who read records years later.
+    public var word: String { "\(self)" }
+  }
+
+  /// Makes a record; what is left out is none.
+  public init(
+    _ kind: Kind, station: Int = -1, unit: UInt16 = 0, batch: UInt32 = 0, row: Int32 = -1,
+    code: UInt16 = 0, number: UInt32 = 0, state: SerialState? = nil, raw: [UInt8] = [],
+    actor: String = "", detail: String = ""
+  ) {
+    self.kind = kind
+    self.station = Int16(clamping: station)
+    self.unit = unit
+    self.batch = batch
+    self.row = row
+    self.code = code
+    self.number = number
+    self.state = state
+    self.raw = raw
+    self.actor = actor
+    self.detail = detail
+  }
+}
