@@ -18,6 +18,8 @@ public struct Batch: Sendable {
   public var state: BatchState
   /// The serials in memory; nil once the batch is closed.
   public var pool: SerialPool?
+  /// How many serials are in each state.
+  public var counts: [SerialState: Int]
 
   /// Makes a batch.
   public init(
@@ -33,5 +35,6 @@ public struct Batch: Sendable {
     self.serialsHash = serialsHash
     self.state = state
     self.pool = pool
+    counts = [.allocated: poolCount]
   }
 }

@@ -1,4 +1,4 @@
-public import Synchronization
+internal import Synchronization
 
 /// All serials of one batch, in memory and exact: open addressing over slots of 32 bytes.
 ///
@@ -47,7 +47,9 @@ public final class SerialPool: @unchecked Sendable {
 
     /// The state.
     @inlinable
-    public var state: SerialState { SerialState(rawValue: UInt8(truncatingIfNeeded: bits)) ?? .inDoubt }
+    public var state: SerialState {
+      SerialState(rawValue: UInt8(truncatingIfNeeded: bits)) ?? .inDoubt
+    }
     /// Whether it is on hold, so that no station passes it.
     @inlinable
     public var hold: Bool { bits & 0x100 != 0 }
@@ -61,7 +63,8 @@ public final class SerialPool: @unchecked Sendable {
 
   /// Makes an empty pool with room for `capacity` serials.
   public init(capacity: Int) {
-    precondition(capacity >= 0 && capacity <= Int(Int32.max), "a pool holds at most 2^31 - 1 serials")
+    precondition(
+      capacity >= 0 && capacity <= Int(Int32.max), "a pool holds at most 2^31 - 1 serials")
     self.capacity = capacity
     slotCount = max(16, (capacity * 100 + 73) / 74)
     let bytes = slotCount * SerialPool.slotSize

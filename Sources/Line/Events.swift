@@ -1,0 +1,169 @@
+public import Alarms
+
+/// What the core is told.
+public enum LineEvent: Sendable {
+  /// A scanner sent a message; `bytes` without its framing.
+  case message(scanner: Int, bytes: [UInt8])
+  /// A scanner came.
+  case scannerOnline(Int)
+  /// A scanner went, or could not be opened.
+  case scannerOffline(Int, reason: String)
+  /// A PLC link says something about a station.
+  case plc(station: Int, PLCEvent)
+  /// A ring between devices and core was full: so many events of `what` are gone.
+  case eventsLost(what: String, count: Int)
+  /// A person ordered something; `id` names the reply.
+  case command(id: UInt64, LineCommand, actor: String)
+  /// Nothing happened but time.
+  case tick
+}
+
+/// What a person may order from the line.
+public enum LineCommand: Sendable {
+  /// Adds a batch whose serials are imported; `description` goes into the record as it is.
+  case batchOpen(Batch, description: [UInt8])
+  /// Starts the batch of this id; nil: the only one that can be meant.
+  case batchStart(id: String?)
+  /// Pauses the running batch.
+  case batchPause(id: String?)
+  /// Closes a batch.
+  case batchClose(id: String?)
+  /// Gives the run permit.
+  case release
+  /// Takes the run permit.
+  case stop(reason: String)
+  /// Acknowledges an alarm.
+  case acknowledge(id: String, occurrence: UInt32, comment: String)
+  /// Resets a latched alarm.
+  case reset(id: String)
+  /// The configuration was loaded anew: limits and timing.
+  case reload(LineSettings, detail: String)
+  /// The daemon ends in order.
+  case shutDown
+}
+
+/// How a command ended.
+public enum CommandResult: Sendable, Hashable {
+  /// Done and on disk.
+  case done(String)
+  /// Refused now; every cause that stands.
+  case refused(String, causes: [String])
+  /// There is no such thing.
+  case unknown(String)
+  /// The line's storage is broken, so nothing can be recorded.
+  case storageFault(String)
+}
+
+/// What the core wants done.
+public enum LineAction: Sendable {
+  /// An order for a station's PLC link.
+  case order(station: Int, PLCOrder)
+  /// The answer to a command.
+  case reply(id: UInt64, CommandResult)
+  /// Something for the journal.
+  case notice(Notice)
+}
+
+/// Something that maintenance or an operator reads in the journal.
+public struct Notice: Sendable, Hashable {
+  /// What it is about; the journal has a message id for each.
+  public var topic: Topic
+  /// How grave it is.
+  public var severity: Severity
+  /// The sentence.
+  public var text: String
+  /// The station's name, empty when it is about the line.
+  public var station: String
+  /// The unit, 0 none.
+  public var unit: UInt16
+  /// The serial, empty none.
+  public var serial: String
+
+  /// What a notice is about.
+  public enum Topic: Sendable, Hashable, CaseIterable {
+    case permitGiven, permitWithdrawn, stopConfirmed
+    case batchOpened, batchStarted, batchPaused, batchClosed
+    case linkUp, linkLost, plcRestarted
+    case scannerOnline, scannerLost
+    case trackingInDoubt, trackingInStep
+    case unitRejected, badPackPassed, rejectNotConfirmed, unitInDoubt
+    case alarmRaised, alarmReturned, alarmAcknowledged, alarmReset
+    case commandRefused, storageFault, reloaded
+  }
+
+  /// How grave a notice is.
+  public enum Severity: Sendable, Hashable, CaseIterable {
+    case information, notice, warning, error, critical
+  }
+}
+
+/// What one turn of the core left to do.
+public struct Outbox: Sendable {
+  /// What has to be on disk before anything of `LineController.committed` goes out.
+  public var records: [Record] = []
+  /// What goes out at once: rejects, stops, notices.
+  public var actions: [LineAction] = []
+}
+
+/// What a station did, for `status`; counts go on over restarts.
+public struct StationCounters: Sendable, Hashable {
+  /// Units that triggered and were judged, or whose outcome came without a verdict.
+  public var units = 0
+  /// Units whose accept stands or stood until their end.
+  public var accepted = 0
+  /// Rejected units by verdict number 0…16.
+  public var rejectedBy = [Int](repeating: 0, count: 17)
+  /// Ends: passed with an accept that stood.
+  public var passed = 0
+  /// Ends: rejected and seen, or rejected for want of a verdict.
+  public var rejectedAtGate = 0
+  /// Ends: lost.
+  public var lost = 0
+  /// Ends: taken out by hand.
+  public var takenByHand = 0
+  /// Ends: in doubt.
+  public var inDoubt = 0
+  /// Rejected units in all.
+  public var rejected: Int { rejectedBy.reduce(0, +) }
+
+  /// Nothing yet.
+  public init() {}
+}
+
+/// What `status` shows.
+public struct LineStatus: Sendable {
+  /// The line's name.
+  public var line: String
+  /// Whether the permit goes out as 1.
+  public var permit: Bool
+  /// The reasons that stand, gravest first.
+  public var reasons: [StopReason]
+  /// The batch at work, or nil.
+  public var batch: Batch?
+  /// Serials commissioned in that batch.
+  public var commissioned: Int
+  /// The stations.
+  public var stations: [Station]
+  /// Alarms that are not normal.
+  public var alarms: [Alarm]
+  /// Alarms that wait for an acknowledgement.
+  public var unacknowledged: Int
+
+  /// One station.
+  public struct Station: Sendable {
+    /// Its name.
+    public var name: String
+    /// Its counters.
+    public var counters: StationCounters
+    /// Whether all its scanners are there.
+    public var scannerOnline: Bool
+    /// Whether its PLC link stands.
+    public var plcOnline: Bool
+    /// Units that have no end yet.
+    public var openUnits: Int
+    /// Whether it is in step.
+    public var inStep: Bool
+    /// The PLC's header as last read, nil while the link is down.
+    public var plc: PLCSnapshot?
+  }
+}

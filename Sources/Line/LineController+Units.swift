@@ -1,0 +1,583 @@
+internal import Alarms
+
+/// The way of a unit: trigger, message, verdict, outcome.
+extension LineController {
+  // MARK: Time
+
+  /// Everything that becomes due by `now`.
+  mutating func advance(now: Instant) {
+    for index in stations.indices {
+      for decision in stations[index].tracking.advance(now: now) {
+        carryOut(decision, station: index, now: now)
+      }
+      guard stations[index].settings.gateOutcomes else { continue }
+      while let deadline = stations[index].outcomeDeadline(limit: settings.limits.outcome),
+        now >= deadline,
+        let open = stations[index].openUnits.first(where: { !$0.isMissing })
+      {
+        outcomeIsMissing(open, station: index, now: now)
+      }
+    }
+    checkConfirmation(now: now)
+  }
+
+  private mutating func outcomeIsMissing(_ open: OpenUnit, station: Int, now: Instant) {
+    let name = stations[station].settings.name
+    let serial = serialText(open)
+    endInDoubt(open, station: station, detail: "no outcome came in time")
+    let message = "unit \(open.unit)\(serial.isEmpty ? "" : ", serial \(serial),") has no outcome"
+    raise(.outcomeMissing, place: name, message: message, again: true)
+    if open.verdict == .accept {
+      withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
+    } else {
+      raise(
+        .rejectNotConfirmed, place: name,
+        message: "unit \(open.unit) was to be rejected and nobody saw it leave", again: true)
+      endAlarm(.rejectNotConfirmed, place: name)
+      withdrawPermit(.rejectNotConfirmed, station: station, detail: message, now: now)
+    }
+  }
+
+  /// A unit whose end nobody saw; its serial is held in doubt when it was the unit's own.
+  private mutating func endInDoubt(_ open: OpenUnit, station: Int, detail: String) {
+    emit(
+      Record(
+        .outcomeMissing, station: station, unit: open.unit, batch: open.batch, row: open.row,
+        state: open.row >= 0 ? .inDoubt : nil, detail: detail))
+    notice(
+      .unitInDoubt, .warning, "unit \(open.unit) is in doubt: \(detail)", station: station,
+      unit: open.unit, serial: serialText(open))
+  }
+
+  // MARK: Scanner
+
+  mutating func message(scanner: Int, bytes: [UInt8], now: Instant) {
+    guard
+      let index = stations.firstIndex(where: { $0.settings.scanners.contains(scanner) })
+    else { return }
+    let read = Tracking.Read(scanner: scanner, bytes: bytes)
+    guard stations[index].settings.tracksTriggers else {
+      judge(station: index, unit: 0, reads: [read], now: now)
+      return
+    }
+    if let decision = stations[index].tracking.message(read, now: now) {
+      carryOut(decision, station: index, now: now)
+    }
+  }
+
+  mutating func scannerCame(_ scanner: Int) {
+    guard !scannersOnline[scanner] else { return }
+    scannersOnline[scanner] = true
+    let name = settings.scanners[scanner].name
+    emit(Record(.scannerOnline, detail: name))
+    notice(.scannerOnline, .notice, "scanner \(name) is online")
+    endAlarm(.scannerLost, place: name)
+  }
+
+  mutating func scannerWent(_ scanner: Int, reason: String, now: Instant) {
+    let name = settings.scanners[scanner].name
+    let message = "scanner \(name) is offline: \(reason)"
+    if scannersOnline[scanner] {
+      scannersOnline[scanner] = false
+      emit(Record(.scannerOffline, detail: "\(name): \(reason)"))
+      notice(.scannerLost, .error, message)
+      if let index = stations.firstIndex(where: { $0.settings.scanners.contains(scanner) }),
+        let decision = stations[index].tracking.interrupted(now: now)
+      {
+        carryOut(decision, station: index, now: now)
+      }
+    }
+    raise(.scannerLost, place: name, message: message, again: false)
+    if permit { withdrawPermit(.scannerLost, detail: message, now: now) }
+  }
+
+  mutating func eventsLost(what: String, count: Int, now: Instant) {
+    let message = "\(count) events of \(what) were lost: more came than could be taken"
+    raise(.eventsLost, place: what, message: message, again: true)
+    // What was lost may have been a trigger, a message or an outcome.
+    for index in stations.indices {
+      let decision = stations[index].tracking.oddStep(
+        units: [], from: stations[index].lastUnit, to: stations[index].lastUnit, now: now)
+      carryOut(decision, station: index, now: now)
+    }
+    withdrawPermit(.trackingInDoubt, detail: message, now: now)
+  }
+
+  // MARK: Tracking
+
+  private mutating func carryOut(_ decision: Tracking.Decision, station: Int, now: Instant) {
+    switch decision {
+    case .judge(let unit, let reads):
+      judge(station: station, unit: unit, reads: reads, now: now)
+    case .doubt(let units, let reads, let cause):
+      enterDoubt(station: station, units: units, reads: reads, cause: cause, now: now)
+    case .rejectInDoubt(let unit):
+      conclude(
+        station: station, unit: unit,
+        stations[station].doubtWhilePermitted ? .trackingInDoubt : lineVerdict ?? .trackingInDoubt,
+        reads: [], now: now)
+    case .stray(let read):
+      keepStray([read], station: station)
+    case .inStep:
+      emit(Record(.trackingInStep, station: station))
+      notice(.trackingInStep, .notice, "tracking is in step again", station: station)
+      endAlarm(.trackingInDoubt, place: stations[station].settings.name)
+    }
+  }
+
+  private mutating func enterDoubt(
+    station: Int, units: [UInt16], reads: [Tracking.Read], cause: Tracking.Cause, now: Instant
+  ) {
+    let wasPermitted = permit
+    stations[station].doubtWhilePermitted = wasPermitted
+    emit(Record(.trackingDoubt, station: station, detail: cause.sentence))
+    for unit in units {
+      // The line's own reasons come first in the order of verdicts; while it was permitted, 15 is the reason.
+      let verdict: Verdict =
+        storageFault != nil ? .storageFault : wasPermitted ? .trackingInDoubt : .notPermitted
+      conclude(station: station, unit: unit, verdict, reads: [], now: now)
+    }
+    keepStray(reads, station: station)
+    guard cause != .unwatched, wasPermitted else { return }
+    notice(
+      .trackingInDoubt, .error, "tracking in doubt: \(cause.sentence)", station: station)
+    raise(
+      .trackingInDoubt, place: stations[station].settings.name, message: cause.sentence, again: true
+    )
+    withdrawPermit(.trackingInDoubt, station: station, detail: cause.sentence, now: now)
+  }
+
+  private mutating func keepStray(_ reads: [Tracking.Read], station: Int) {
+    for read in reads {
+      emit(
+        Record(
+          .strayRead, station: station, raw: read.bytes,
+          detail: settings.scanners[read.scanner].name))
+    }
+  }
+
+  // MARK: Verdict
+
+  /// The verdict that the line's own state forces on every unit, or nil when it may pass some.
+  private var lineVerdict: Verdict? {
+    if storageFault != nil { return .storageFault }
+    if runningBatch == nil || !permit { return .notPermitted }
+    return nil
+  }
+
+  private mutating func judge(station: Int, unit: UInt16, reads: [Tracking.Read], now: Instant) {
+    if let verdict = lineVerdict {
+      conclude(station: station, unit: unit, verdict, reads: reads, now: now)
+      return
+    }
+    guard let running = runningBatch else { return }
+    let (reading, _) = combine(reads, batch: batches[running])
+    switch reading {
+    case .refused(let verdict, let detail):
+      conclude(station: station, unit: unit, verdict, reads: reads, detail: detail, now: now)
+    case .serial(let serial, let grade):
+      judge(
+        station: station, unit: unit, serial: serial, grade: grade, batch: running, reads: reads,
+        now: now)
+    }
+  }
+
+  /// One good read is enough; two different good codes are verdict 3 (contract, `[[station]] scanner`).
+  private func combine(_ reads: [Tracking.Read], batch: Batch) -> (Reading, Int) {
+    if reads.isEmpty { return (.refused(.noRead, detail: "no message"), 0) }
+    if reads.count == 1 {
+      return (
+        Reading.of(reads[0].bytes, scanner: settings.scanners[reads[0].scanner], batch: batch), 0
+      )
+    }
+    var good: Int?
+    for (index, read) in reads.enumerated()
+    where Reading.isGood(read.bytes, scanner: settings.scanners[read.scanner]) {
+      if let first = good {
+        if reads[first].bytes != read.bytes { return (.refused(.severalCodes, detail: ""), index) }
+      } else {
+        good = index
+      }
+    }
+    if let good {
+      let read = reads[good]
+      return (Reading.of(read.bytes, scanner: settings.scanners[read.scanner], batch: batch), good)
+    }
+    // None is good: what was seen at all says more than a no-read.
+    var answer: (Reading, Int) = (.refused(.noRead, detail: ""), 0)
+    for (index, read) in reads.enumerated() {
+      let reading = Reading.of(
+        read.bytes, scanner: settings.scanners[read.scanner], batch: batch)
+      if case .refused(.noRead, _) = reading { continue }
+      answer = (reading, index)
+      break
+    }
+    return answer
+  }
+
+  private mutating func judge(
+    station: Int, unit: UInt16, serial: [UInt8], grade: Int?, batch index: Int,
+    reads: [Tracking.Read], now: Instant
+  ) {
+    let batch = batches[index]
+    guard let pool = batch.pool, let row = pool.row(of: serial.span) else {
+      conclude(station: station, unit: unit, .notInPool, reads: reads, now: now)
+      return
+    }
+    let word = pool.word(at: row)
+    var verdict: Verdict
+    switch word.state {
+    case .allocated: verdict = word.hold ? .stateForbids : .accept
+    case .encoded, .commissioned, .inDoubt: verdict = word.hold ? .stateForbids : .duplicate
+    case .serialInvalid, .labelSampled, .labelScrapped, .sampled, .inactive, .destroyed, .released:
+      verdict = .stateForbids
+    }
+    if verdict == .accept, let grade, grade < settings.minimumGradeTenths { verdict = .gradeTooLow }
+    var state: SerialState?
+    if verdict == .accept {
+      let taken: SerialState = stations[station].settings.tracksTriggers ? .encoded : .commissioned
+      let reserved = SerialPool.Word(
+        state: taken, station: UInt8(truncatingIfNeeded: station), unit: unit)
+      if pool.exchange(at: row, expected: word, new: reserved) {
+        state = taken
+      } else {
+        verdict = .duplicate
+      }
+    }
+    conclude(
+      station: station, unit: unit, verdict, reads: reads, batch: batch.number, row: row,
+      state: state, now: now)
+  }
+
+  /// Records a verdict and sends it: a reject at once, an accept when its record is on disk.
+  private mutating func conclude(
+    station: Int, unit: UInt16, _ verdict: Verdict, reads: [Tracking.Read], batch: UInt32? = nil,
+    row: Int32 = -1, state: SerialState? = nil, detail: String = "", now: Instant
+  ) {
+    var raw = reads.first?.bytes ?? []
+    var detail = detail
+    if stations[station].settings.scanners.count > 1 {
+      // Reads of several scanners stand one after the other; the lengths tell them apart.
+      raw = reads.flatMap(\.bytes)
+      let lengths = reads.map { "\(settings.scanners[$0.scanner].name) \($0.bytes.count)" }
+      detail = (detail.isEmpty ? "" : detail + "; ") + "reads: " + lengths.joined(separator: ", ")
+    }
+    emit(
+      Record(
+        .verdict, station: station, unit: unit,
+        batch: batch ?? runningBatch.map { batches[$0].number } ?? 0, row: row,
+        code: verdict.rawValue, state: state, raw: raw, detail: detail))
+    if stations[station].settings.tracksTriggers {
+      stations[station].stampLastUnit(moving: stations[station].moving(at: now))
+    }
+    if verdict == .accept {
+      if unit != 0, let generation = stations[station].link.generation {
+        waitingAccepts.append((station: station, unit: unit, generation: generation))
+      }
+    } else {
+      order(station: station, unit: unit, verdict)
+      notice(
+        .unitRejected, .information,
+        "unit \(unit) rejected: \(verdict.phrase)"
+          + (detail.isEmpty ? "" : " (\(detail))"), station: station, unit: unit,
+        serial: serialText(batch: batch ?? 0, row: row))
+    }
+    checkLimits(station: station, now: now)
+    boundOpenUnits(station: station, now: now)
+  }
+
+  private mutating func checkLimits(station: Int, now: Instant) {
+    guard permit else { return }
+    let name = stations[station].settings.name
+    let rejects = stations[station].rejectsInARow
+    let noReads = stations[station].noReadsInARow
+    if settings.limits.consecutiveRejects > 0, rejects >= settings.limits.consecutiveRejects {
+      let message = "\(rejects) rejects in a row at station \(name)"
+      raise(.consecutiveRejects, place: name, message: message, again: true)
+      withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
+    }
+    if settings.limits.consecutiveNoReads > 0, noReads >= settings.limits.consecutiveNoReads {
+      let message = "\(noReads) no-reads in a row at station \(name)"
+      raise(.consecutiveNoReads, place: name, message: message, again: true)
+      withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
+    }
+  }
+
+  private mutating func boundOpenUnits(station: Int, now: Instant) {
+    while stations[station].unended > LineController.openUnitsMax,
+      let oldest = stations[station].openUnits.first(where: { !$0.isMissing })
+    {
+      outcomeIsMissing(oldest, station: station, now: now)
+    }
+  }
+
+  // MARK: PLC
+
+  mutating func plc(station: Int, _ event: PLCEvent, now: Instant) {
+    switch event {
+    case .linked(let generation, let newEpoch, let snapshot):
+      linked(station: station, generation, newEpoch: newEpoch, snapshot, now: now)
+    case .lost(let fault):
+      lost(station: station, fault, now: now)
+    case .changed(let snapshot):
+      changed(station: station, snapshot, now: now)
+    case .taken(let unit, let verdict):
+      taken(station: station, unit: unit, verdict: verdict)
+    case .outcome(let sequence, let unit, let outcome):
+      self.outcome(station: station, sequence: sequence, unit: unit, code: outcome, now: now)
+    case .verdictNotTaken(let unit):
+      let message =
+        "PLC \(stations[station].settings.plc) has not taken the verdict for unit \(unit)"
+      raise(
+        .verdictNotTaken, place: stations[station].settings.name, message: message, again: true)
+      withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
+    case .outcomeUnreadable(let sequence):
+      let message =
+        "PLC \(stations[station].settings.plc) says outcome \(sequence) is written, "
+        + "but its slot does not hold it"
+      raise(
+        .outcomeUnreadable, place: stations[station].settings.name, message: message, again: true)
+      withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
+    }
+  }
+
+  private mutating func linked(
+    station: Int, _ generation: LinkGeneration, newEpoch: Bool, _ snapshot: PLCSnapshot,
+    now: Instant
+  ) {
+    let name = stations[station].settings.name
+    let wasUp = stations[station].link.generation != nil
+    if permit || stations[station].everLinked {
+      withdrawPermit(
+        .linkLost, station: station,
+        detail: wasUp ? "the PLC started anew" : "the PLC link was just re-established", now: now)
+    }
+    stations[station].link = .up(generation, snapshot)
+    stations[station].everLinked = true
+    stations[station].lastUnit = snapshot.lastUnit
+    // The last unit's number belongs to whoever saw it; what waited for a message gets no verdict any more.
+    if let decision = stations[station].tracking.interrupted(now: now) {
+      carryOut(decision, station: station, now: now)
+    }
+    emit(
+      Record(
+        .linkUp, station: station, code: snapshot.epoch,
+        detail: newEpoch ? "new epoch" : "same epoch"))
+    notice(
+      .linkUp, .notice, "link to PLC \(stations[station].settings.plc) stands", station: station)
+    endAlarm(.linkLost, place: name)
+    if snapshot.mapVersion == 1 && snapshot.epoch != 0 && snapshot.epoch != stations[station].epoch
+    {
+      let before = stations[station].epoch
+      for open in stations[station].openUnits where !open.isMissing {
+        endInDoubt(open, station: station, detail: "the PLC started anew and forgot it")
+      }
+      emit(Record(.epoch, station: station, code: snapshot.epoch, detail: "before: \(before)"))
+      if before != 0 {
+        let message = "PLC \(stations[station].settings.plc) started anew (epoch \(snapshot.epoch))"
+        raise(.plcRestarted, place: name, message: message, again: true)
+        notice(.plcRestarted, .warning, message, station: station)
+      }
+    }
+    if snapshot.permitObeyed && !permit && stopDeadline == nil {
+      // It must have latched a stop while the link was down; hold it to that.
+      stopDeadline = now + settings.limits.stopConfirm
+    }
+    show(snapshot, station: station, now: now)
+  }
+
+  private mutating func lost(station: Int, _ fault: LinkFault, now: Instant) {
+    let name = stations[station].settings.name
+    let message = "PLC \(stations[station].settings.plc): \(fault.phrase)"
+    if stations[station].link.generation != nil {
+      stations[station].link = .down
+      stations[station].setMoving(false, now: now)
+      emit(Record(.linkDown, station: station, detail: fault.phrase))
+      notice(.linkLost, .error, "link lost: \(message)", station: station)
+      if let decision = stations[station].tracking.interrupted(now: now) {
+        carryOut(decision, station: station, now: now)
+      }
+      withdrawPermit(.linkLost, station: station, detail: message, now: now)
+    }
+    if fault != .notConnected && fault != .reconnecting {
+      raise(.linkLost, place: name, message: message, again: false)
+    }
+  }
+
+  private mutating func changed(station: Int, _ snapshot: PLCSnapshot, now: Instant) {
+    guard case .up(let generation, let before) = stations[station].link else { return }
+    stations[station].link = .up(generation, snapshot)
+    if snapshot.mapVersion == 1 && snapshot.epoch != 0 && stations[station].settings.tracksTriggers
+    {
+      triggers(station: station, snapshot, now: now)
+    } else {
+      stations[station].lastUnit = snapshot.lastUnit
+    }
+    if before.mapVersion == 1 && snapshot.mapVersion != 1 && permit {
+      withdrawPermit(
+        .wrongMapVersion, station: station, detail: "map version \(snapshot.mapVersion)", now: now)
+    }
+    show(snapshot, station: station, now: now)
+  }
+
+  /// What follows from a header besides triggers: conveyor, readiness, version, echo.
+  private mutating func show(_ snapshot: PLCSnapshot, station: Int, now: Instant) {
+    let name = stations[station].settings.name
+    stations[station].setMoving(snapshot.inputs.contains(.conveyorMoving), now: now)
+    if snapshot.mapVersion != 1 {
+      raise(
+        .wrongMapVersion, place: name,
+        message: "PLC \(stations[station].settings.plc) has register map version "
+          + "\(snapshot.mapVersion), not 1", again: false)
+    } else {
+      endAlarm(.wrongMapVersion, place: name)
+    }
+    if snapshot.mapVersion == 1, !snapshot.inputs.isDisjoint(with: .notReady) {
+      var causes: [String] = []
+      if snapshot.inputs.contains(.rejectBinFull) { causes.append("reject bin full") }
+      if snapshot.inputs.contains(.guardOrEmergencyStop) {
+        causes.append("guard open or emergency stop")
+      }
+      if snapshot.inputs.contains(.airPressureLow) { causes.append("reject air pressure low") }
+      let message = "station \(name): " + causes.joined(separator: ", ")
+      raise(.machineNotReady, place: name, message: message, again: false)
+      if permit { withdrawPermit(.machineNotReady, station: station, detail: message, now: now) }
+    } else {
+      endAlarm(.machineNotReady, place: name)
+    }
+    checkConfirmation(now: now)
+  }
+
+  private mutating func triggers(station: Int, _ snapshot: PLCSnapshot, now: Instant) {
+    let from = stations[station].lastUnit
+    let to = snapshot.lastUnit
+    guard from != to else { return }
+    stations[station].lastUnit = to
+    let steps = Counter.steps(from: from, to: to)
+    if steps == 1 {
+      if let decision = stations[station].tracking.trigger(unit: to, now: now) {
+        carryOut(decision, station: station, now: now)
+      }
+      return
+    }
+    // Steps that a burst between two polls can explain are units; a leap is not, and names only its last.
+    var units: [UInt16] = []
+    if let steps, steps < stations[station].settings.slots {
+      var unit = from
+      for _ in 0..<steps {
+        unit = Counter.next(after: unit)
+        units.append(unit)
+      }
+    } else if to >= 1, to <= Counter.max {
+      units = [to]
+    }
+    let decision = stations[station].tracking.oddStep(units: units, from: from, to: to, now: now)
+    carryOut(decision, station: station, now: now)
+  }
+
+  private mutating func taken(station: Int, unit: UInt16, verdict: UInt16) {
+    guard !stations[station].settings.gateOutcomes, verdict == Verdict.accept.rawValue,
+      let open = stations[station].open(unit), open.verdict == .accept
+    else { return }
+    emit(
+      Record(
+        .acceptTaken, station: station, unit: unit, batch: open.batch, row: open.row,
+        state: .commissioned))
+  }
+
+  private mutating func outcome(
+    station: Int, sequence: UInt16, unit: UInt16, code: UInt16, now: Instant
+  ) {
+    // After a reconnection the link reads again from the last one acknowledged.
+    if sequence == stations[station].outcomeSequence { return }
+    if stations[station].outcomeSequence != 0,
+      let back = Counter.steps(from: sequence, to: stations[station].outcomeSequence),
+      back < stations[station].settings.slots
+    {
+      return
+    }
+    if storageFault != nil { return }
+    if let decision = stations[station].tracking.outcomeCame(unit: unit, now: now) {
+      carryOut(decision, station: station, now: now)
+    }
+    let name = stations[station].settings.name
+    let open = stations[station].open(unit)
+    let outcome = Outcome(rawValue: code)
+    let accepted = open?.verdict == .accept && !(open?.isMissing ?? false)
+    let detail =
+      open == nil
+      ? "no verdict on record; counts as rejected by 15"
+      : outcome == nil ? "the PLC reported the unknown outcome \(code)" : ""
+    emit(
+      Record(
+        .outcome, station: station, unit: unit, batch: open?.batch ?? 0, row: open?.row ?? -1,
+        code: code, number: UInt32(sequence),
+        state: open.flatMap { stateAfter(outcome, station: station, open: $0, accepted: accepted) },
+        detail: detail))
+    waitingOutcomes.insert(station)
+    let serial = open.map { serialText($0) } ?? ""
+    let pack = "unit \(unit)" + (serial.isEmpty ? "" : ", serial \(serial)")
+    switch outcome {
+    case .passed where !accepted:
+      let verdict = open.map { "verdict \($0.verdict.rawValue), \($0.verdict.phrase)" }
+      let message =
+        "\(pack) passed station \(name) without an accept (\(verdict ?? "no verdict on record"))"
+      if open?.isMissing == true && open?.verdict == .accept {
+        // It was accepted and came late: its serial stays in doubt until a person has looked, but nothing bad passed.
+        notice(
+          .unitInDoubt, .warning, "\(pack): its outcome came late", station: station, unit: unit)
+        return
+      }
+      raise(.badPackPassed, place: name, message: message, again: true)
+      endAlarm(.badPackPassed, place: name)
+      notice(.badPackPassed, .critical, message, station: station, unit: unit, serial: serial)
+      withdrawPermit(.badPackPassed, station: station, detail: message, now: now)
+    case .passed, .rejected, .takenByHand, .noVerdictInTime:
+      break
+    case .rejectNotSeen, nil:
+      rejectUnseen(
+        station: station, message: "\(pack): the reject was not seen", unit: unit, now: now)
+    case .lost where open?.verdict == .accept:
+      raise(.unitLost, place: name, message: "\(pack) was lost before the gate", again: true)
+    case .lost:
+      rejectUnseen(
+        station: station, message: "\(pack) was to be rejected and was lost", unit: unit, now: now)
+    }
+  }
+
+  private mutating func rejectUnseen(station: Int, message: String, unit: UInt16, now: Instant) {
+    let name = stations[station].settings.name
+    raise(.rejectNotConfirmed, place: name, message: message, again: true)
+    endAlarm(.rejectNotConfirmed, place: name)
+    notice(.rejectNotConfirmed, .error, message, station: station, unit: unit)
+    withdrawPermit(.rejectNotConfirmed, station: station, detail: message, now: now)
+  }
+
+  /// What becomes of a serial (contract, the table of that name). Nil: it stays what it is.
+  private func stateAfter(
+    _ outcome: Outcome?, station: Int, open: OpenUnit, accepted: Bool
+  ) -> SerialState? {
+    guard open.row >= 0, !open.isMissing, let index = batchIndex(open.batch),
+      let pool = batches[index].pool
+    else { return nil }
+    let word = pool.word(at: open.row)
+    // Whether this unit is the one that holds the serial: of a duplicate, another unit does.
+    let isOwn =
+      word.state == .encoded && word.unit == open.unit
+      && word.station == UInt8(truncatingIfNeeded: station)
+    switch outcome {
+    case .passed: return accepted && isOwn ? .commissioned : .inDoubt
+    case .rejected, .takenByHand, .noVerdictInTime: return isOwn ? .inactive : nil
+    case .rejectNotSeen, .lost, nil: return .inDoubt
+    }
+  }
+
+  func serialText(_ open: OpenUnit) -> String { serialText(batch: open.batch, row: open.row) }
+
+  func serialText(batch: UInt32, row: Int32) -> String {
+    guard row >= 0, let index = batchIndex(batch), let pool = batches[index].pool,
+      Int(row) < pool.count
+    else { return "" }
+    return pool.serial(at: row)
+  }
+}

@@ -1,0 +1,345 @@
+public import Alarms
+
+/// The core of one packaging line: events and `now` in, records and actions out.
+///
+/// It owns units, batches, serial states, the run permit and the alarms. It reads no clock, file, port or random
+/// source (law 8). One thread owns it, the line loop, and treats it so in every turn:
+/// 1. `step` for each event, with the moment at which the event happened;
+/// 2. send `outbox.actions`, which are all safe: rejects, stops, withdrawals;
+/// 3. put `outbox.records` on disk;
+/// 4. `committed`, and send what that adds: accepts, the permit, acknowledged outcomes, replies (law 2) - or
+///    `storageFailed`, after which nothing permissive leaves any more.
+public struct LineController: Sendable {
+  /// What the turn left to do; emptied by its reader.
+  public var outbox = Outbox()
+
+  public internal(set) var settings: LineSettings
+  public internal(set) var batches: [Batch] = []
+  public internal(set) var alarms = AlarmList()
+  var stations: [StationState]
+  var scannersOnline: [Bool]
+
+  /// The permit as decided. It goes out as 1 only when its record is on disk.
+  var permit = false
+  var permitOnDisk = false
+  /// Reasons that stay until `line release`, whatever became of their cause.
+  var latched: StopReasons = [StopReasons(.startUp)]
+  /// Reasons as last seen, so that a change is noticed once.
+  var reported: StopReasons = []
+  var storageFault: String?
+
+  /// Until when the PLCs have to follow a stop; nil: confirmed, or nothing to confirm.
+  var stopDeadline: Instant?
+  /// Until when the PLCs have to follow a release.
+  var releaseDeadline: Instant?
+  /// Since when a PLC that obeyed a release no longer does, without a word from us.
+  var echoLostDeadline: Instant?
+
+  /// What waits for the end of the transaction.
+  var waitingAccepts: [(station: Int, unit: UInt16, generation: LinkGeneration)] = []
+  var waitingReplies: [(id: UInt64, result: CommandResult)] = []
+  /// Stations whose outcomes of this turn wait to be acknowledged.
+  var waitingOutcomes: Set<Int> = []
+
+  /// During replay: which of our stations each recorded index means.
+  var stationOfRecord: [Int?]
+  var wall: Int64 = 0
+
+  /// So many units without an end are held for a station; beyond it the oldest ends in doubt.
+  static let openUnitsMax = 1024
+
+  /// Makes the core of a line that has never run. Replay what is on disk, then call `begin`.
+  public init(settings: LineSettings) {
+    self.settings = settings
+    stations = settings.stations.map { StationState($0) }
+    scannersOnline = settings.scanners.map { _ in false }
+    stationOfRecord = settings.stations.indices.map { $0 }
+  }
+
+  /// The daemon starts: the permit is 0, what was open stays open until its outcome comes.
+  ///
+  /// `detail` names the daemon's version and the configuration's hash.
+  public mutating func begin(detail: String, wall: Int64) {
+    self.wall = wall
+    permit = false
+    permitOnDisk = false
+    latched = [StopReasons(.startUp)]
+    stationOfRecord = stations.indices.map { $0 }
+    for index in stations.indices {
+      stations[index].forgetFreshness()
+    }
+    let names = stations.map(\.settings.name).joined(separator: "\n")
+    emit(Record(.started, raw: Array(names.utf8), detail: detail))
+  }
+
+  // MARK: One event
+
+  /// Takes one event that happened at `now`; `wall` is wall time in milliseconds since 1970, for records and alarms only.
+  ///
+  /// Events come in the order of their time, as far as the devices can tell.
+  public mutating func step(_ event: LineEvent, now: Instant, wall: Int64) {
+    self.wall = wall
+    advance(now: now)
+    switch event {
+    case .message(let scanner, let bytes): message(scanner: scanner, bytes: bytes, now: now)
+    case .scannerOnline(let scanner): scannerCame(scanner)
+    case .scannerOffline(let scanner, let reason): scannerWent(scanner, reason: reason, now: now)
+    case .plc(let station, let event): plc(station: station, event, now: now)
+    case .eventsLost(let what, let count): eventsLost(what: what, count: count, now: now)
+    case .command(let id, let command, let actor):
+      self.command(id: id, command, actor: actor, now: now)
+    case .tick: break
+    }
+    checkConditions(now: now)
+    emitHeaders()
+  }
+
+  /// When the core has something to do even if nothing comes.
+  public var deadline: Instant? {
+    var earliest: Instant?
+    func consider(_ moment: Instant?) {
+      guard let moment else { return }
+      if earliest.map({ moment < $0 }) ?? true { earliest = moment }
+    }
+    consider(stopDeadline)
+    consider(releaseDeadline)
+    consider(echoLostDeadline)
+    for station in stations {
+      consider(station.tracking.deadline)
+      consider(station.outcomeDeadline(limit: settings.limits.outcome))
+    }
+    return earliest
+  }
+
+  /// All records of this turn are on disk: what waited for that goes out now.
+  public mutating func committed(now: Instant) {
+    guard storageFault == nil else { return }
+    for waiting in waitingAccepts {
+      let state = stations[waiting.station]
+      guard state.link.generation == waiting.generation,
+        let open = state.open(waiting.unit), open.verdict == .accept, !open.isMissing
+      else { continue }
+      outbox.actions.append(
+        .order(
+          station: waiting.station,
+          .verdict(generation: waiting.generation, unit: waiting.unit, .accept)))
+    }
+    waitingAccepts.removeAll(keepingCapacity: true)
+    for index in waitingOutcomes.sorted() {
+      guard let generation = stations[index].link.generation else { continue }
+      outbox.actions.append(
+        .order(
+          station: index,
+          .recorded(generation: generation, outcome: stations[index].outcomeSequence)))
+    }
+    waitingOutcomes.removeAll(keepingCapacity: true)
+    if permit && !permitOnDisk {
+      permitOnDisk = true
+      releaseDeadline = now + settings.limits.stopConfirm
+      emitHeaders()
+    }
+    for waiting in waitingReplies {
+      outbox.actions.append(.reply(id: waiting.id, waiting.result))
+    }
+    waitingReplies.removeAll(keepingCapacity: true)
+  }
+
+  /// The records of this turn could not be put on disk: the line stops, every unit gets 16, and nothing of this turn
+  /// that needed its record goes out. Only a core replayed from the reopened storage ends this.
+  public mutating func storageFailed(_ sentence: String, now: Instant, wall: Int64) {
+    self.wall = wall
+    outbox.records.removeAll(keepingCapacity: true)
+    waitingAccepts.removeAll()
+    waitingOutcomes.removeAll()
+    for waiting in waitingReplies {
+      outbox.actions.append(.reply(id: waiting.id, .storageFault(sentence)))
+    }
+    waitingReplies.removeAll()
+    guard storageFault == nil else { return }
+    storageFault = sentence
+    raise(.storageFault, place: "", message: sentence, again: false)
+    notice(.storageFault, .critical, sentence)
+    withdrawPermit(.storageFault, detail: sentence, now: now)
+    emitHeaders()
+    outbox.records.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: Records change the state, in life and in replay alike
+
+  /// Writes a record and changes the state by it.
+  mutating func emit(_ record: Record) {
+    if storageFault == nil { outbox.records.append(record) }
+    apply(record)
+  }
+
+  /// Takes a record that is on disk, in the order of the chain, before `begin`.
+  ///
+  /// Batches come through `adopt` instead, because their serials are files of their own.
+  public mutating func replay(_ record: Record, wall: Int64) {
+    self.wall = wall
+    if record.kind == .started {
+      let names = String(decoding: record.raw, as: UTF8.self).split(
+        separator: "\n", omittingEmptySubsequences: false)
+      stationOfRecord = names.map { name in
+        stations.firstIndex { $0.settings.name == name }
+      }
+    }
+    var mapped = record
+    if record.station >= 0 {
+      let index = Int(record.station)
+      guard index < stationOfRecord.count, let station = stationOfRecord[index] else {
+        // A station that the configuration no longer has: its serials still keep their states.
+        setSerial(record, station: 0)
+        return
+      }
+      mapped.station = Int16(station)
+    }
+    apply(mapped)
+  }
+
+  /// Adds a batch that is on disk; its serials' states follow by the records.
+  public mutating func adopt(_ batch: Batch) {
+    batches.append(batch)
+  }
+
+  /// The only place where a record changes the state.
+  private mutating func apply(_ record: Record) {
+    let station = Int(record.station)
+    switch record.kind {
+    case .verdict:
+      setSerial(record, station: station)
+      stations[station].judged(record)
+    case .withdrawn:
+      setSerial(record, station: station)
+      stations[station].withdrawn(record)
+    case .outcome:
+      setSerial(record, station: station)
+      stations[station].ended(record)
+    case .outcomeMissing:
+      setSerial(record, station: station)
+      stations[station].outcomeMissing(record)
+    case .acceptTaken:
+      setSerial(record, station: station)
+      stations[station].taken(record)
+    case .epoch:
+      stations[station].newEpoch(record.code)
+    case .batchStarted: setBatch(record.batch, .running)
+    case .batchPaused: setBatch(record.batch, .paused)
+    case .batchClosed:
+      setBatch(record.batch, .closed)
+      if let index = batchIndex(record.batch) {
+        batches[index].pool = nil
+        batches[index].counts[.commissioned] = Int(record.number)
+      }
+    case .permitGiven:
+      for index in stations.indices { stations[index].resetRows() }
+    case .alarmRaised:
+      guard let kind = AlarmKind(rawValue: record.code) else { return }
+      alarms.raise(
+        kind, place: String(decoding: record.raw, as: UTF8.self), occurrence: record.number,
+        message: record.detail, at: wall)
+    case .alarmReturned:
+      guard let kind = AlarmKind(rawValue: record.code) else { return }
+      _ = alarms.causeEnded(kind, place: String(decoding: record.raw, as: UTF8.self))
+    case .alarmAcknowledged:
+      guard let kind = AlarmKind(rawValue: record.code) else { return }
+      alarms.acknowledge(kind, place: String(decoding: record.raw, as: UTF8.self))
+    case .alarmReset:
+      guard let kind = AlarmKind(rawValue: record.code) else { return }
+      alarms.reset(kind, place: String(decoding: record.raw, as: UTF8.self))
+    case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
+      .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .trackingDoubt,
+      .trackingInStep, .commandRefused, .reloaded:
+      break
+    }
+  }
+
+  /// Gives the serial of a record the state that the record names.
+  private mutating func setSerial(_ record: Record, station: Int) {
+    guard let state = record.state, record.row >= 0, let index = batchIndex(record.batch),
+      let pool = batches[index].pool, Int(record.row) < pool.count
+    else { return }
+    while true {
+      let old = pool.word(at: record.row)
+      let new = SerialPool.Word(
+        state: state, hold: old.hold, station: UInt8(truncatingIfNeeded: station),
+        unit: record.unit)
+      if pool.exchange(at: record.row, expected: old, new: new) {
+        // A live accept has taken its serial already, by the compare-and-swap that decided it.
+        let before: SerialState = old == new && record.kind == .verdict ? .allocated : old.state
+        batches[index].counts[before, default: 0] -= 1
+        batches[index].counts[state, default: 0] += 1
+        return
+      }
+    }
+  }
+
+  private mutating func setBatch(_ number: UInt32, _ state: BatchState) {
+    guard let index = batchIndex(number) else { return }
+    batches[index].state = state
+  }
+
+  func batchIndex(_ number: UInt32) -> Int? {
+    // Numbers rise with the order of opening, and the batch at work is most often the last.
+    batches.lastIndex { $0.number == number }
+  }
+
+  var runningBatch: Int? { batches.lastIndex { $0.state == .running } }
+
+  // MARK: What others see
+
+  /// What `status` shows.
+  public var status: LineStatus {
+    let current =
+      runningBatch ?? batches.lastIndex { $0.state == .paused }
+      ?? batches.lastIndex { $0.state == .open }
+    return LineStatus(
+      line: settings.line, permit: permit && permitOnDisk, reasons: reasons.list,
+      batch: current.map { batches[$0] },
+      commissioned: current.map { batches[$0].counts[.commissioned] ?? 0 } ?? 0,
+      stations: stations.map { station in
+        LineStatus.Station(
+          name: station.settings.name, counters: station.counters,
+          scannerOnline: station.settings.scanners.allSatisfy { scannersOnline[$0] },
+          plcOnline: station.link.generation != nil, openUnits: station.unended,
+          inStep: !station.tracking.isInDoubt, plc: station.link.snapshot)
+      }, alarms: alarms.active, unacknowledged: alarms.unacknowledgedCount)
+  }
+
+  /// From where a station's link goes on after a restart: the epoch and outcome sequence that are on disk.
+  public func resumePoint(station: Int) -> (epoch: UInt16, outcome: UInt16) {
+    (stations[station].epoch, stations[station].outcomeSequence)
+  }
+
+  /// Puts something into the journal.
+  mutating func notice(
+    _ topic: Notice.Topic, _ severity: Notice.Severity, _ text: String, station: Int = -1,
+    unit: UInt16 = 0, serial: String = ""
+  ) {
+    outbox.actions.append(
+      .notice(
+        Notice(
+          topic: topic, severity: severity, text: text,
+          station: station >= 0 ? stations[station].settings.name : "", unit: unit, serial: serial))
+    )
+  }
+}
+
+// MARK: After a storage fault
+
+extension LineController {
+  /// Takes over from the core that saw the storage fail: scanners are where they were, links connect anew, and the
+  /// fault stays as stop reason until a release.
+  public mutating func resume(after failed: LineController, now: Instant, wall: Int64) {
+    self.wall = wall
+    scannersOnline = failed.scannersOnline
+    latched.insert(StopReasons(.storageFault))
+    raise(
+      .storageFault, place: "", message: failed.storageFault ?? "the storage failed", again: true)
+    endAlarm(.storageFault, place: "")
+    for index in stations.indices {
+      outbox.actions.append(.order(station: index, .reconnect))
+    }
+    emitHeaders()
+  }
+}

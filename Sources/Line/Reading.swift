@@ -1,0 +1,130 @@
+internal import GS1
+
+/// What one scanner message says, before the line's state is asked.
+///
+/// Order of the checks: contract, "Verdicts" (2, 3, 14, 4, 5, 6, 7, then the pool).
+enum Reading: Sendable, Hashable {
+  /// The message shows by itself that no pack passes with it.
+  case refused(Verdict, detail: String)
+  /// GTIN, lot and expiry are the batch's; `serial` is yet to be found in the pool.
+  case serial([UInt8], gradeTenths: Int?)
+
+  /// Takes a message apart and holds it against the batch.
+  static func of(_ message: [UInt8], scanner: ScannerSettings, batch: Batch) -> Reading {
+    if message.isEmpty || message == scanner.noRead { return .refused(.noRead, detail: "") }
+    var data = message[...]
+    var grade: Int?
+    if !scanner.gradeSeparator.isEmpty,
+      let cut = lastRange(of: scanner.gradeSeparator, in: message)
+    {
+      guard let tenths = gradeTenths(message[cut.upperBound...]) else {
+        return .refused(.notGS1, detail: "grade not understood")
+      }
+      grade = tenths
+      data = message[..<cut.lowerBound]
+    }
+    if holdsSecondCode(data) { return .refused(.severalCodes, detail: "") }
+    var scan = Array(data)
+    if scanner.requireSymbology.isEmpty {
+      // Without an identifier the message is taken as what the station is for.
+      if scan.first != UInt8(ascii: "]") { scan.insert(contentsOf: "]d2".utf8, at: 0) }
+    } else if !scan.starts(with: scanner.requireSymbology) {
+      return .refused(.notDataMatrix, detail: "")
+    }
+    let elements: Message
+    do throws(GS1Error) {
+      elements = try Message.parse(scan.span)
+    } catch {
+      return .refused(.notGS1, detail: "\(error.message) (byte \(error.offset))")
+    }
+    guard value(.gtin, of: elements, in: scan).elementsEqual(batch.gtin.utf8) else {
+      return .refused(.wrongGTIN, detail: "")
+    }
+    guard value(.lot, of: elements, in: scan).elementsEqual(batch.lot.utf8) else {
+      return .refused(.wrongLot, detail: "")
+    }
+    guard value(.expiry, of: elements, in: scan).elementsEqual(batch.expiry.utf8) else {
+      return .refused(.wrongExpiry, detail: "")
+    }
+    return .serial(Array(value(.serial, of: elements, in: scan)), gradeTenths: grade)
+  }
+
+  /// Whether a message is a well-formed code, for stations with several scanners: "one good read is enough".
+  static func isGood(_ message: [UInt8], scanner: ScannerSettings) -> Bool {
+    if message.isEmpty || message == scanner.noRead { return false }
+    var data = message[...]
+    if !scanner.gradeSeparator.isEmpty,
+      let cut = lastRange(of: scanner.gradeSeparator, in: message)
+    {
+      data = message[..<cut.lowerBound]
+    }
+    guard !holdsSecondCode(data) else { return false }
+    var scan = Array(data)
+    if scanner.requireSymbology.isEmpty {
+      if scan.first != UInt8(ascii: "]") { scan.insert(contentsOf: "]d2".utf8, at: 0) }
+    } else if !scan.starts(with: scanner.requireSymbology) {
+      return false
+    }
+    do throws(GS1Error) {
+      _ = try Message.parse(scan.span)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  private static func value(
+    _ ai: ApplicationIdentifier, of elements: Message, in scan: [UInt8]
+  ) -> ArraySlice<UInt8> {
+    elements.value(of: ai).map { scan[$0] } ?? []
+  }
+
+  /// A `]` is in no GS1 character set, so a further AIM identifier can only begin a further code.
+  private static func holdsSecondCode(_ data: ArraySlice<UInt8>) -> Bool {
+    var index = data.startIndex + 1
+    while index + 2 < data.endIndex {
+      if data[index] == UInt8(ascii: "]") {
+        let letter = data[index + 1] | 0x20
+        let modifier = data[index + 2] | 0x20
+        let isLetter = letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z")
+        let isModifier =
+          (data[index + 2] >= UInt8(ascii: "0") && data[index + 2] <= UInt8(ascii: "9"))
+          || (modifier >= UInt8(ascii: "a") && modifier <= UInt8(ascii: "z"))
+        if isLetter && isModifier { return true }
+      }
+      index += 1
+    }
+    return false
+  }
+
+  private static func lastRange(of separator: [UInt8], in message: [UInt8]) -> Range<Int>? {
+    guard message.count >= separator.count else { return nil }
+    var start = message.count - separator.count
+    while start >= 0 {
+      if message[start..<(start + separator.count)].elementsEqual(separator) {
+        return start..<(start + separator.count)
+      }
+      start -= 1
+    }
+    return nil
+  }
+
+  /// The first field of `grade/aperture/light/angle` (ISO/IEC 15415, 7.3.1), in tenths: `2.5/06/660` is 25.
+  static func gradeTenths(_ text: ArraySlice<UInt8>) -> Int? {
+    let field = text.prefix { $0 != UInt8(ascii: "/") }
+    guard let first = field.first, first >= UInt8(ascii: "0"), first <= UInt8(ascii: "4") else {
+      return nil
+    }
+    let whole = Int(first - UInt8(ascii: "0")) * 10
+    switch field.count {
+    case 1:
+      return whole
+    case 3 where field[field.startIndex + 1] == UInt8(ascii: "."):
+      let digit = field[field.startIndex + 2]
+      guard digit >= UInt8(ascii: "0"), digit <= UInt8(ascii: "9") else { return nil }
+      return whole + Int(digit - UInt8(ascii: "0"))
+    default:
+      return nil
+    }
+  }
+}

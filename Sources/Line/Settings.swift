@@ -1,0 +1,113 @@
+/// What the core has to know of the line; made from the configuration.
+public struct LineSettings: Sendable, Hashable {
+  /// The line's name; goes into every record.
+  public var line: String
+  /// All scanners, in the order of the configuration.
+  public var scanners: [ScannerSettings]
+  /// All stations, in the order of the configuration.
+  public var stations: [StationSettings]
+  /// `[limits]`.
+  public var limits: Limits
+  /// ISO/IEC 15415 grade below which a read is verdict 10, in tenths: 15 is 1.5.
+  public var minimumGradeTenths: Int
+
+  /// Makes settings.
+  public init(
+    line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
+    minimumGradeTenths: Int = 15
+  ) {
+    self.line = line
+    self.scanners = scanners
+    self.stations = stations
+    self.limits = limits
+    self.minimumGradeTenths = minimumGradeTenths
+  }
+
+  /// `[limits]`: each one breached raises an alarm and stops the line.
+  public struct Limits: Sendable, Hashable {
+    /// So many rejects in a row.
+    public var consecutiveRejects: Int
+    /// So many no-reads in a row.
+    public var consecutiveNoReads: Int
+    /// After a stop, or a release: the time in which the PLC follows.
+    public var stopConfirm: Instant.Span
+    /// Time with the conveyor moving in which every unit has its outcome.
+    public var outcome: Instant.Span
+
+    /// Makes limits.
+    public init(
+      consecutiveRejects: Int = 5, consecutiveNoReads: Int = 3,
+      stopConfirm: Instant.Span = .milliseconds(1000), outcome: Instant.Span = .milliseconds(5000)
+    ) {
+      self.consecutiveRejects = consecutiveRejects
+      self.consecutiveNoReads = consecutiveNoReads
+      self.stopConfirm = stopConfirm
+      self.outcome = outcome
+    }
+  }
+}
+
+/// What the core has to know of one scanner.
+public struct ScannerSettings: Sendable, Hashable {
+  /// Its name.
+  public var name: String
+  /// The scanner's own no-read text; empty: it has none.
+  public var noRead: [UInt8]
+  /// The AIM identifier that a read must begin with; empty: messages without one are taken as GS1 DataMatrix.
+  public var requireSymbology: [UInt8]
+  /// What stands between data and grade (`grade/aperture/light/angle`); empty: the scanner sends none.
+  public var gradeSeparator: [UInt8]
+
+  /// Makes settings.
+  public init(
+    name: String, noRead: [UInt8] = Array("NOREAD".utf8),
+    requireSymbology: [UInt8] = Array("]d2".utf8), gradeSeparator: [UInt8] = []
+  ) {
+    self.name = name
+    self.noRead = noRead
+    self.requireSymbology = requireSymbology
+    self.gradeSeparator = gradeSeparator
+  }
+}
+
+/// What the core has to know of one station.
+public struct StationSettings: Sendable, Hashable {
+  /// Its name.
+  public var name: String
+  /// Name of its PLC, for messages.
+  public var plc: String
+  /// Indices of its scanners in `LineSettings.scanners`.
+  public var scanners: [Int]
+  /// Ring slots in each direction.
+  public var slots: Int
+  /// Whether messages are matched to PLC triggers; without, every message is a unit of its own and there is no gate.
+  public var tracksTriggers: Bool
+  /// A trigger's message comes within this.
+  public var readTimeout: Instant.Span
+  /// A message may come this long before the poll that shows its trigger.
+  public var earlyRead: Instant.Span
+  /// Without trigger and message for this long, the line is in step again.
+  public var quiet: Instant.Span
+  /// Whether a trigger without a message puts tracking in doubt, besides being a no-read.
+  public var silentIsDoubt: Bool
+  /// Whether the PLC reports what happened at the gate.
+  public var gateOutcomes: Bool
+
+  /// Makes settings.
+  public init(
+    name: String, plc: String, scanners: [Int], slots: Int = 16, tracksTriggers: Bool = true,
+    readTimeout: Instant.Span = .milliseconds(40), earlyRead: Instant.Span = .milliseconds(30),
+    quiet: Instant.Span = .milliseconds(1000), silentIsDoubt: Bool = true, gateOutcomes: Bool = true
+  ) {
+    self.name = name
+    self.plc = plc
+    self.scanners = scanners
+    self.slots = slots
+    self.tracksTriggers = tracksTriggers
+    self.readTimeout = readTimeout
+    self.earlyRead = earlyRead
+    self.quiet = quiet
+    self.silentIsDoubt = silentIsDoubt
+    self.gateOutcomes = gateOutcomes
+  }
+}

@@ -1,0 +1,195 @@
+/// A unit that was judged and has no end yet, or whose end nobody saw.
+struct OpenUnit: Sendable {
+  var unit: UInt16
+  /// The verdict that stands now; a withdrawal replaces an accept.
+  var verdict: Verdict
+  var batch: UInt32
+  var row: Int32
+  /// The conveyor's moving time when it was judged; nil for units from before a restart, which count from the first look.
+  var movingAt: Int64
+  /// Its outcome did not come in time: it ended in doubt, and a late outcome only adds to its history.
+  var isMissing = false
+}
+
+/// Everything the core knows of one station.
+struct StationState: Sendable {
+  enum Link: Sendable {
+    case down
+    case up(LinkGeneration, PLCSnapshot)
+
+    var generation: LinkGeneration? {
+      if case .up(let generation, _) = self { return generation }
+      return nil
+    }
+
+    var snapshot: PLCSnapshot? {
+      if case .up(_, let snapshot) = self { return snapshot }
+      return nil
+    }
+  }
+
+  var settings: StationSettings
+  var tracking: Tracking
+  /// Whether the line was permitted when tracking came into doubt: then what follows is 15, otherwise 12.
+  var doubtWhilePermitted = false
+  var link: Link = .down
+  var everLinked = false
+  var lastUnit: UInt16 = 0
+  var counters = StationCounters()
+  var openUnits: [OpenUnit] = []
+  var rejectsInARow = 0
+  var noReadsInARow = 0
+  /// The PLC's epoch and the last outcome sequence in it, both as recorded; 0: none yet.
+  var epoch: UInt16 = 0
+  var outcomeSequence: UInt16 = 0
+  /// Time for which the conveyor moved while the link stood, and since when it moves now.
+  var movingTotal: Int64 = 0
+  var movingSince: Instant?
+  var sentHeader: HostHeader?
+
+  init(_ settings: StationSettings) {
+    self.settings = settings
+    tracking = Tracking(settings)
+  }
+
+  func open(_ unit: UInt16) -> OpenUnit? {
+    openUnits.first { $0.unit == unit }
+  }
+
+  /// Units that have no end.
+  var unended: Int { openUnits.count { !$0.isMissing } }
+
+  mutating func forgetFreshness() {
+    movingTotal = 0
+    movingSince = nil
+    for index in openUnits.indices { openUnits[index].movingAt = 0 }
+  }
+
+  // MARK: The conveyor's own clock
+
+  func moving(at now: Instant) -> Int64 {
+    movingTotal + (movingSince.map { (now - $0).nanoseconds } ?? 0)
+  }
+
+  mutating func setMoving(_ isMoving: Bool, now: Instant) {
+    if let since = movingSince, !isMoving {
+      movingTotal += (now - since).nanoseconds
+      movingSince = nil
+    } else if movingSince == nil, isMoving {
+      movingSince = now
+    }
+  }
+
+  /// When the oldest open unit's outcome is overdue, as long as the conveyor moves.
+  func outcomeDeadline(limit: Instant.Span) -> Instant? {
+    guard settings.gateOutcomes, let since = movingSince,
+      let oldest = openUnits.first(where: { !$0.isMissing })
+    else { return nil }
+    let left = limit.nanoseconds - (movingTotal - oldest.movingAt)
+    return since + Instant.Span(nanoseconds: left)
+  }
+
+  // MARK: By records
+
+  mutating func judged(_ record: Record) {
+    let verdict = Verdict(rawValue: record.code) ?? .trackingInDoubt
+    counters.units += 1
+    if verdict == .accept {
+      counters.accepted += 1
+    } else {
+      counters.rejectedBy[Int(verdict.rawValue)] += 1
+    }
+    if verdict.countsTowardsLimits {
+      rejectsInARow = verdict == .accept ? 0 : rejectsInARow + 1
+      noReadsInARow = verdict == .noRead ? noReadsInARow + 1 : 0
+    }
+    guard settings.tracksTriggers else {
+      if verdict == .accept { counters.passed += 1 } else { counters.rejectedAtGate += 1 }
+      return
+    }
+    if !settings.gateOutcomes && verdict != .accept {
+      counters.rejectedAtGate += 1
+      return
+    }
+    // A number comes again after 65504 units; what is left of its last bearer ended in doubt long ago.
+    openUnits.removeAll { $0.unit == record.unit && $0.isMissing }
+    openUnits.append(
+      OpenUnit(
+        unit: record.unit, verdict: verdict, batch: record.batch, row: record.row,
+        movingAt: movingTotal))
+  }
+
+  /// The moving clock of the unit just judged, once the live line knows it.
+  mutating func stampLastUnit(moving: Int64) {
+    guard let last = openUnits.indices.last else { return }
+    openUnits[last].movingAt = moving
+  }
+
+  mutating func withdrawn(_ record: Record) {
+    guard let index = openUnits.firstIndex(where: { $0.unit == record.unit && !$0.isMissing }),
+      openUnits[index].verdict == .accept
+    else { return }
+    let verdict = Verdict(rawValue: record.code) ?? .trackingInDoubt
+    openUnits[index].verdict = verdict
+    counters.accepted -= 1
+    counters.rejectedBy[Int(verdict.rawValue)] += 1
+    if !settings.gateOutcomes {
+      counters.rejectedAtGate += 1
+      openUnits.remove(at: index)
+    }
+  }
+
+  mutating func ended(_ record: Record) {
+    outcomeSequence = UInt16(truncatingIfNeeded: record.number)
+    let index = openUnits.firstIndex { $0.unit == record.unit }
+    if let index, openUnits[index].isMissing {
+      openUnits.remove(at: index)
+      return
+    }
+    let accepted = index.map { openUnits[$0].verdict == .accept } ?? false
+    if let index {
+      openUnits.remove(at: index)
+    } else {
+      counters.units += 1
+      counters.rejectedBy[Int(Verdict.trackingInDoubt.rawValue)] += 1
+    }
+    switch Outcome(rawValue: record.code) {
+    case .passed:
+      if accepted { counters.passed += 1 } else { counters.inDoubt += 1 }
+    case .rejected, .noVerdictInTime: counters.rejectedAtGate += 1
+    case .takenByHand: counters.takenByHand += 1
+    case .lost: counters.lost += 1
+    case .rejectNotSeen, nil: counters.inDoubt += 1
+    }
+  }
+
+  mutating func outcomeMissing(_ record: Record) {
+    guard let index = openUnits.firstIndex(where: { $0.unit == record.unit && !$0.isMissing })
+    else { return }
+    openUnits[index].isMissing = true
+    counters.inDoubt += 1
+    // They wait only for a late outcome; the oldest give way.
+    let missing = openUnits.count { $0.isMissing }
+    if missing > LineController.openUnitsMax,
+      let oldest = openUnits.firstIndex(where: { $0.isMissing })
+    {
+      openUnits.remove(at: oldest)
+    }
+  }
+
+  mutating func taken(_ record: Record) {
+    openUnits.removeAll { $0.unit == record.unit }
+    counters.passed += 1
+  }
+
+  mutating func newEpoch(_ epoch: UInt16) {
+    self.epoch = epoch
+    outcomeSequence = 0
+    openUnits.removeAll()
+  }
+
+  mutating func resetRows() {
+    rejectsInARow = 0
+    noReadsInARow = 0
+  }
+}
