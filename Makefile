@@ -1,0 +1,129 @@
+# Lineward. `make demo` and `make test` are enough on a fresh Debian 12 with a Swift toolchain.
+#
+# Every target that compiles depends on `packages`, which installs what config/debian-packages lists, or says
+# which line to type.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PACKAGES := $(shell sed 's/\#.*//' config/debian-packages)
+SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+DEBUG := .build/debug
+RELEASE := .build/release
+DESTDIR ?=
+PREFIX ?= /usr
+SEED ?=
+ifeq ($(PREFIX),/usr)
+  ETC := /etc
+else
+  ETC := $(PREFIX)/etc
+endif
+
+.PHONY: help
+help: ## what can be made
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+.PHONY: packages
+packages: ## install the Debian packages that are missing
+	@missing=; for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${db:Status-Status}\n' $$package 2>/dev/null | grep -qx installed \
+	    || missing="$$missing $$package"; done; \
+	[ -z "$$missing" ] && exit 0; \
+	install="apt-get install -y --no-install-recommends$$missing"; \
+	if [ "$$(id -u)" = 0 ]; then run=; \
+	elif sudo -n true 2>/dev/null; then run=sudo; \
+	else echo "Missing Debian packages. Type: sudo apt-get update && sudo $$install" >&2; exit 1; fi; \
+	echo "installing:$$missing"; \
+	{ $$run apt-get update -q && DEBIAN_FRONTEND=noninteractive $$run $$install -q; } >/tmp/lineward-apt.$$$$ 2>&1 \
+	  || { cat /tmp/lineward-apt.$$$$; rm -f /tmp/lineward-apt.$$$$; exit 1; }; rm -f /tmp/lineward-apt.$$$$
+
+.PHONY: build
+build: packages ## debug build of everything
+	$(SWIFT_BUILD)
+
+.PHONY: release
+release: packages ## release build of the programs
+	$(SWIFT_BUILD) -c release
+
+.PHONY: lint
+lint: ## formatting and style
+	swift format lint --strict --parallel --recursive --configuration .swift-format Package.swift Sources Tests
+
+.PHONY: format
+format: ## format the sources in place
+	swift format -i --parallel --recursive --configuration .swift-format Package.swift Sources Tests
+
+.PHONY: check
+check: lint packages ## lint, build, unit tests; no processes started, no units checked
+	$(SWIFT_BUILD) --build-tests
+	swift test --skip-build --skip ProcessTests --skip WholeLineTests
+
+.PHONY: test
+test: lint packages units ## all tests; what CI runs
+	$(SWIFT_BUILD) --build-tests
+	swift test --skip-build
+
+.PHONY: units
+units: packages ## the systemd units, as systemd sees them
+	Tests/system/check-units
+
+.PHONY: tsan
+tsan: packages ## rings, pool and links under the thread sanitizer, release; then a seeded fault that it must find
+	swift test -c release --sanitize=thread --scratch-path .build-tsan --filter 'RingsTests|SerialPoolTests|PLCLinkTests'
+	@echo "--- now a ring with a wrong atomic ordering: the sanitizer must report it"
+	@if LINEWARD_SEEDED_FAULT=1 swift test -c release --sanitize=thread --scratch-path .build-tsan --filter SeededFault \
+	  > .build-tsan/seeded-fault.log 2>&1 && ! grep -q 'WARNING: ThreadSanitizer: data race' .build-tsan/seeded-fault.log; \
+	  then echo "the seeded fault was NOT found"; exit 1; \
+	  else grep -m1 'ThreadSanitizer: data race' .build-tsan/seeded-fault.log && echo "found, as it must be"; fi
+
+.PHONY: sim
+sim: packages ## whole lines in virtual time; SEED=n for one seed
+	$(SWIFT_BUILD) --build-tests
+	LINEWARD_SEED=$(SEED) LINEWARD_SIM_RUNS=$(if $(SEED),1,200) swift test --skip-build --filter WholeLineTests
+
+.PHONY: bench
+bench: release ## speed, against floors measured in the same run
+	$(RELEASE)/linewardbench --linewardd $(RELEASE)/linewardd
+
+.PHONY: demo
+demo: build ## the simulated line with faults in it, half a minute
+	@directory=$$(mktemp -d "$${TMPDIR:-/tmp}/lineward-demo.XXXXXX") && \
+	$(DEBUG)/linewardsim --scenario config/scenarios/demo.toml --seed $(if $(SEED),$(SEED),1) --directory $$directory \
+	  --linewardd $(DEBUG)/linewardd --lineward $(DEBUG)/lineward --view
+
+.PHONY: docs
+docs: build ## write the generated pages anew: sample configuration and its reference
+	$(DEBUG)/linewardd --print-sample-config > config/lineward.toml
+	$(DEBUG)/linewardd --print-config-reference > docs/configuration.md
+
+.PHONY: gs1-table
+gs1-table: ## the AI table anew; DICTIONARY=path to a GS1 Barcode Syntax Dictionary
+	@test -n "$(DICTIONARY)" || { echo "say which: make gs1-table DICTIONARY=path/gs1-syntax-dictionary.txt" >&2; exit 64; }
+	Tools/gs1-table "$(DICTIONARY)" > Sources/GS1/SyntaxTable.swift.new
+	mv Sources/GS1/SyntaxTable.swift.new Sources/GS1/SyntaxTable.swift
+
+.PHONY: nspawn-test
+nspawn-test: packages ## the installed service under real systemd, in a container; needs root
+	Tests/system/nspawn-test
+
+.PHONY: install
+install: ## the programs and their files below DESTDIR
+	$(MAKE) packages
+	swift build -c release --static-swift-stdlib --product linewardd
+	swift build -c release --static-swift-stdlib --product lineward
+	install -D -m 0755 $(RELEASE)/linewardd $(DESTDIR)$(PREFIX)/bin/linewardd
+	install -D -m 0755 $(RELEASE)/lineward $(DESTDIR)$(PREFIX)/bin/lineward
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(RELEASE)/lineward --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lineward
+	install -D -m 0644 systemd/lineward.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lineward.service
+	install -D -m 0644 systemd/lineward.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/lineward.socket
+	install -D -m 0644 systemd/lineward.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lineward.conf
+	install -D -m 0644 systemd/lineward.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lineward.conf
+	install -D -m 0644 systemd/70-lineward.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/70-lineward.rules
+	install -D -m 0644 systemd/lineward.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/lineward.catalog
+	install -D -m 0644 config/lineward.toml $(DESTDIR)$(PREFIX)/share/doc/lineward/lineward.toml
+	test -e $(DESTDIR)$(ETC)/lineward/lineward.toml || install -D -m 0640 config/lineward.toml $(DESTDIR)$(ETC)/lineward/lineward.toml
+
+.PHONY: clean
+clean: ## forget all builds
+	rm -rf .build .build-tsan
