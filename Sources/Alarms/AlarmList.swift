@@ -128,7 +128,7 @@ public struct AlarmList: Sendable {
     return alarms[index]
   }
 
-  /// Acknowledges an alarm. Without effect when there is nothing to acknowledge.
+  /// Acknowledges an alarm; without effect when there is nothing to acknowledge.
   public mutating func acknowledge(_ kind: AlarmKind, place: String) {
     guard let index = find(kind, place) else { return }
     switch alarms[index].state {
@@ -151,7 +151,7 @@ public struct AlarmList: Sendable {
     }
   }
 
-  /// Resets a latched alarm. Without effect when it is not latched.
+  /// Resets a latched alarm; without effect when it is not latched.
   public mutating func reset(_ kind: AlarmKind, place: String) {
     guard let index = find(kind, place), alarms[index].state == .latchedAcknowledged else { return }
     alarms[index].state = .normal

@@ -9,14 +9,17 @@ public struct Instant: Sendable, Hashable, Comparable {
   /// Makes a moment from nanoseconds of CLOCK_MONOTONIC.
   public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
+  /// Whether `left` is earlier.
   public static func < (left: Instant, right: Instant) -> Bool {
     left.nanoseconds < right.nanoseconds
   }
 
+  /// The moment `right` after `left`.
   public static func + (left: Instant, right: Span) -> Instant {
     Instant(nanoseconds: left.nanoseconds &+ right.nanoseconds)
   }
 
+  /// The time from `right` to `left`.
   public static func - (left: Instant, right: Instant) -> Span {
     Span(nanoseconds: left.nanoseconds &- right.nanoseconds)
   }
@@ -43,12 +46,15 @@ public struct Instant: Sendable, Hashable, Comparable {
     /// No time at all.
     public static let zero = Span(nanoseconds: 0)
 
+    /// Whether `left` is shorter.
     public static func < (left: Span, right: Span) -> Bool { left.nanoseconds < right.nanoseconds }
 
+    /// Both lengths together.
     public static func + (left: Span, right: Span) -> Span {
       Span(nanoseconds: left.nanoseconds &+ right.nanoseconds)
     }
 
+    /// What is left of `left` without `right`.
     public static func - (left: Span, right: Span) -> Span {
       Span(nanoseconds: left.nanoseconds &- right.nanoseconds)
     }

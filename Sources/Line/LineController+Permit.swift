@@ -203,7 +203,9 @@ extension LineController {
     }
   }
 
-  /// Sends each station's header when something in it changed. A permit of 1 waits for its record.
+  /// Sends each station's header when something in it changed.
+  ///
+  /// A permit of 1 waits for its record.
   mutating func emitHeaders() {
     let effective = permit && permitOnDisk
     let reason = permit ? 0 : (reasons.gravest?.rawValue ?? 0)

@@ -553,7 +553,7 @@ extension LineController {
     withdrawPermit(.rejectNotConfirmed, station: station, detail: message, now: now)
   }
 
-  /// What becomes of a serial (contract, the table of that name). Nil: it stays what it is.
+  /// What becomes of a serial, nil when it stays what it is (contract, the table of that name).
   private func stateAfter(
     _ outcome: Outcome?, station: Int, open: OpenUnit, accepted: Bool
   ) -> SerialState? {

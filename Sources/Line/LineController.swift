@@ -13,13 +13,16 @@ public struct LineController: Sendable {
   /// What the turn left to do; emptied by its reader.
   public var outbox = Outbox()
 
+  /// What the line was told of itself.
   public internal(set) var settings: LineSettings
+  /// All batches ever opened, in the order of their opening.
   public internal(set) var batches: [Batch] = []
+  /// All alarms.
   public internal(set) var alarms = AlarmList()
   var stations: [StationState]
   var scannersOnline: [Bool]
 
-  /// The permit as decided. It goes out as 1 only when its record is on disk.
+  /// The permit as decided; it goes out as 1 only when its record is on disk.
   var permit = false
   var permitOnDisk = false
   /// Reasons that stay until `line release`, whatever became of their cause.
@@ -48,7 +51,7 @@ public struct LineController: Sendable {
   /// So many units without an end are held for a station; beyond it the oldest ends in doubt.
   static let openUnitsMax = 1024
 
-  /// Makes the core of a line that has never run. Replay what is on disk, then call `begin`.
+  /// Makes the core of a line that has never run; replay what is on disk, then call `begin`.
   public init(settings: LineSettings) {
     self.settings = settings
     stations = settings.stations.map { StationState($0) }
@@ -144,8 +147,9 @@ public struct LineController: Sendable {
     waitingReplies.removeAll(keepingCapacity: true)
   }
 
-  /// The records of this turn could not be put on disk: the line stops, every unit gets 16, and nothing of this turn
-  /// that needed its record goes out. Only a core replayed from the reopened storage ends this.
+  /// The records of this turn could not be put on disk: the line stops and every unit gets 16.
+  ///
+  /// Nothing of this turn that needed its record goes out. Only a core replayed from the reopened storage ends this.
   public mutating func storageFailed(_ sentence: String, now: Instant, wall: Int64) {
     self.wall = wall
     outbox.records.removeAll(keepingCapacity: true)

@@ -1,8 +1,9 @@
 /// What the line loop and a PLC link say to each other. Both sides are values of fixed size, so that they
 /// travel through lock-free rings; the link owns registers, sequences and check words, the line owns units.
 
-/// One connection to a PLC within one epoch of it; another number after every reconnection and every
-/// new epoch. An accept or a permit that carries an older number is never sent.
+/// One connection to a PLC within one epoch of it; another number after every reconnection and epoch.
+///
+/// An accept or a permit that carries an older number is never sent.
 public typealias LinkGeneration = UInt32
 
 /// The header of a station's PLC block as last read (contract, "PLC block", offsets 0-9).

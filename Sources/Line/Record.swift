@@ -26,7 +26,9 @@ public struct Record: Sendable, Hashable {
   /// What a person wrote, or what explains the record.
   public var detail: String
 
-  /// The kinds of records. Numbers are never used again for something else: records outlive versions.
+  /// The kinds of records.
+  ///
+  /// Numbers are never used again for something else: records outlive versions.
   public enum Kind: UInt8, Sendable, CaseIterable {
     /// The daemon started; detail names version and configuration hash.
     case started = 1

@@ -199,8 +199,9 @@ public enum Counter {
     value >= max ? 1 : value &+ 1
   }
 
-  /// How many steps lead from `start` to `end`, going forward: 0…65503, or nil where one of them is
-  /// no number of this range. `start` may be 0, none: then 1 is one step away.
+  /// How many steps lead from `start` to `end`, going forward: 0…65503.
+  ///
+  /// Nil where one of them is no number of this range. `start` may be 0, none: then 1 is one step away.
   @inlinable
   public static func steps(from start: UInt16, to end: UInt16) -> Int? {
     guard start <= max, end <= max else { return nil }

@@ -1,0 +1,28 @@
+extension Message {
+  /// Reads and checks a scan, and returns its AIs with their values as text.
+  ///
+  /// The convenient form of ``parse(_:)`` for tools and tests; it allocates. Percent-encoding is
+  /// undone. A scan that makes no claim to carry AIs, such as plain data or a lone EAN, gives none.
+  ///
+  /// - Throws: ``GS1Error`` with the first fault found.
+  public static func elements(in scan: [UInt8]) throws(GS1Error) -> [(ai: String, value: String)] {
+    let message = try parse(scan.span)
+    return (0..<message.count).map { index in
+      (message[index].ai.digits, message.text(of: message[index], in: scan.span))
+    }
+  }
+
+  /// The value of an element as text, with percent-encoding undone.
+  ///
+  /// - Parameter scan: The bytes that this message was read from.
+  public func text(of element: Element, in scan: Span<UInt8>) -> String {
+    let value = DecodedValue(
+      scan, element.valueRange, percentEncoded: element.isInPath || element.isInQuery,
+      isQuery: element.isInQuery)
+    var text = ""
+    text.reserveCapacity(value.count)
+    // Every character set of AI values is within ASCII.
+    for index in 0..<value.count { text.unicodeScalars.append(Unicode.Scalar(value.bytes[index])) }
+    return text
+  }
+}
