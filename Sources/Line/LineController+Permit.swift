@@ -36,6 +36,7 @@ extension LineController {
     if runningBatch == nil {
       causes.append("no batch is running: open one and start it (lineward batch start)")
     }
+    if stations.isEmpty { causes.append("the configuration has no station") }
     for station in stations {
       let name = station.settings.name
       for scanner in station.settings.scanners where !scannersOnline[scanner] {
@@ -249,6 +250,25 @@ extension LineController {
     let severity: Notice.Severity = kind.priority == .highest ? .critical : .error
     notice(.alarmRaised, severity, "alarm \(kind.word): \(message). \(kind.remedy)")
   }
+
+  /// Raises an alarm about a pack that has passed its moment.
+  ///
+  /// While the one before is not acknowledged, the new message names its packs too: a person who acknowledges has to see
+  /// them all.
+  mutating func raiseForPack(_ kind: AlarmKind, place: String, message: String) {
+    var text = message
+    if let before = alarms.active.first(where: { $0.kind == kind && $0.place == place }),
+      before.state.isUnacknowledged
+    {
+      // The newest stands first, and the text stays one that fits on a screen; the records have them all.
+      text = String((message + "; before: " + before.message).prefix(LineController.packTextMax))
+    }
+    raise(kind, place: place, message: text, again: true)
+    endAlarm(kind, place: place)
+  }
+
+  /// The longest text of an alarm that names several packs.
+  static let packTextMax = 2000
 
   /// The cause of an alarm ended.
   mutating func endAlarm(_ kind: AlarmKind, place: String) {

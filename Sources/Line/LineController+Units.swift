@@ -30,10 +30,9 @@ extension LineController {
     if open.verdict == .accept {
       withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
     } else {
-      raise(
+      raiseForPack(
         .rejectNotConfirmed, place: name,
-        message: "unit \(open.unit) was to be rejected and nobody saw it leave", again: true)
-      endAlarm(.rejectNotConfirmed, place: name)
+        message: "unit \(open.unit) was to be rejected and nobody saw it leave")
       withdrawPermit(.rejectNotConfirmed, station: station, detail: message, now: now)
     }
   }
@@ -528,8 +527,7 @@ extension LineController {
           .unitInDoubt, .warning, "\(pack): its outcome came late", station: station, unit: unit)
         return
       }
-      raise(.badPackPassed, place: name, message: message, again: true)
-      endAlarm(.badPackPassed, place: name)
+      raiseForPack(.badPackPassed, place: name, message: message)
       notice(.badPackPassed, .critical, message, station: station, unit: unit, serial: serial)
       withdrawPermit(.badPackPassed, station: station, detail: message, now: now)
     case .passed, .rejected, .takenByHand, .noVerdictInTime:
@@ -547,8 +545,7 @@ extension LineController {
 
   private mutating func rejectUnseen(station: Int, message: String, unit: UInt16, now: Instant) {
     let name = stations[station].settings.name
-    raise(.rejectNotConfirmed, place: name, message: message, again: true)
-    endAlarm(.rejectNotConfirmed, place: name)
+    raiseForPack(.rejectNotConfirmed, place: name, message: message)
     notice(.rejectNotConfirmed, .error, message, station: station, unit: unit)
     withdrawPermit(.rejectNotConfirmed, station: station, detail: message, now: now)
   }

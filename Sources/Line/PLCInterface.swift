@@ -7,7 +7,7 @@
 public typealias LinkGeneration = UInt32
 
 /// The header of a station's PLC block as last read (contract, "PLC block", offsets 0-9).
-public struct PLCSnapshot: Sendable, Hashable {
+public struct PLCSnapshot: Sendable, Hashable, BitwiseCopyable {
   /// Offset 0.
   public var mapVersion: UInt16
   /// Offset 2, PackML StateCurrent.
@@ -28,7 +28,7 @@ public struct PLCSnapshot: Sendable, Hashable {
   public var epoch: UInt16
 
   /// The PLC's input bits (contract, offset 6).
-  public struct Inputs: OptionSet, Sendable, Hashable {
+  public struct Inputs: OptionSet, Sendable, Hashable, BitwiseCopyable {
     /// The bits as they stand in the register.
     public var rawValue: UInt16
     /// Makes a set from the register.
@@ -64,7 +64,7 @@ public struct PLCSnapshot: Sendable, Hashable {
 }
 
 /// Why a PLC link is down, for the alarm's text.
-public enum LinkFault: UInt8, Sendable, Hashable {
+public enum LinkFault: UInt8, Sendable, Hashable, BitwiseCopyable {
   /// Not connected yet since the start.
   case notConnected
   /// Refused, unreachable, name not resolved or no answer to connect.
@@ -92,7 +92,7 @@ public enum LinkFault: UInt8, Sendable, Hashable {
 }
 
 /// What a link tells the line about one station's register blocks, in the order in which it happened.
-public enum PLCEvent: Sendable, Hashable {
+public enum PLCEvent: Sendable, Hashable, BitwiseCopyable {
   /// The connection stands, in step: read back, rings resumed (same epoch) or zeroed (`newEpoch`).
   ///
   /// `newEpoch` is true when host register 9 did not hold the PLC's epoch, so the handshake began at
@@ -113,7 +113,7 @@ public enum PLCEvent: Sendable, Hashable {
 }
 
 /// What the line orders from a link for one station.
-public enum PLCOrder: Sendable, Hashable {
+public enum PLCOrder: Sendable, Hashable, BitwiseCopyable {
   /// Offsets 2, 3, 6, 7 of the host block. A permit of another generation than the link's counts as 0.
   case header(HostHeader)
   /// Put a verdict for a unit into the ring after all earlier ones. Dropped when the generation is not the link's.
@@ -125,7 +125,7 @@ public enum PLCOrder: Sendable, Hashable {
 }
 
 /// The part of the host block's header that the line decides.
-public struct HostHeader: Sendable, Hashable {
+public struct HostHeader: Sendable, Hashable, BitwiseCopyable {
   /// The generation for which the permit was given.
   public var generation: LinkGeneration
   /// Offset 2.
@@ -138,7 +138,7 @@ public struct HostHeader: Sendable, Hashable {
   public var alarmsUnacknowledged: UInt16
 
   /// The lamps on the line (contract, offset 6).
-  public struct StackLight: OptionSet, Sendable, Hashable {
+  public struct StackLight: OptionSet, Sendable, Hashable, BitwiseCopyable {
     /// The bits as they stand in the register.
     public var rawValue: UInt16
     /// Makes a set from the register.
@@ -165,3 +165,5 @@ public struct HostHeader: Sendable, Hashable {
     self.alarmsUnacknowledged = alarmsUnacknowledged
   }
 }
+
+extension Verdict: BitwiseCopyable {}
