@@ -9,7 +9,7 @@ enum CharacterSet: UInt8 {
   /// File-safe, URI-safe base64: "Z".
   case base64 = 3
 
-  /// Offset from the start of the bytes of the first one outside the set, and what is wrong there.
+  /// The first byte outside the set and what is wrong there, nil where all are in it.
   func firstFault(in value: Span<UInt8>) -> LinterFault? {
     switch self {
     case .numeric:
@@ -48,10 +48,10 @@ enum CharacterSet: UInt8 {
     return byte < 128 && word >> UInt64(byte & 63) & 1 != 0
   }
 
-  /// `! " % & ' ( ) * + , - . / 0-9 : ; < = > ? A-Z _ a-z`
+  /// Set 82: `! " % & ' ( ) * + , - . / 0-9 : ; < = > ? A-Z _ a-z`.
   static let set82Map: (low: UInt64, high: UInt64) = (0xFFFF_FFE6_0000_0000, 0x07FF_FFFE_87FF_FFFE)
-  /// `# - / 0-9 A-Z`
+  /// Set 39: `# - / 0-9 A-Z`.
   static let set39Map: (low: UInt64, high: UInt64) = (0x03FF_A008_0000_0000, 0x0000_0000_07FF_FFFE)
-  /// `- 0-9 A-Z _ a-z`
+  /// URI-safe base64: `- 0-9 A-Z _ a-z`.
   static let base64Map: (low: UInt64, high: UInt64) = (0x03FF_2000_0000_0000, 0x07FF_FFFE_87FF_FFFE)
 }

@@ -73,8 +73,9 @@ struct CouponReader {
         throw Stop(.couponDates, at: expiry)
       }
     }
-    if nextField(value, is: 5) { try variable(value, plus: 6, indicators: Self.anyDigit) }  // Serial number.
-    if nextField(value, is: 6) { try companyPrefix(value, indicators: 0b1111_1110) }  // Retailer.
+    // Serial number, then the retailer's company prefix or GLN.
+    if nextField(value, is: 5) { try variable(value, plus: 6, indicators: Self.anyDigit) }
+    if nextField(value, is: 6) { try companyPrefix(value, indicators: 0b1111_1110) }
     if nextField(value, is: 9) {
       try digit(value, among: 0b110_0111)  // Save value code.
       try digit(value, among: 0b111)  // Save value applies to item.

@@ -49,16 +49,16 @@ struct DecodedValue {
 
   /// Decodes the bytes of a range; "%" without two hexadecimal digits stands for itself.
   ///
-  /// - Parameters:
-  ///   - percentEncoded: False for the values of element strings, which stand as they are.
-  ///   - isQuery: In a query "+" stands for a blank.
+  /// Without `percentEncoded`, as for the values of element strings, the bytes stand as they are.
+  /// With `isQuery` a "+" stands for a blank.
   init(_ scan: Span<UInt8>, _ range: Range<Int>, percentEncoded: Bool = true, isQuery: Bool) {
     var position = range.lowerBound
     while position < range.upperBound {
       var byte = scan[position]
       if percentEncoded, byte == UInt8(ascii: "%"), position + 2 < range.upperBound,
         let high = scan[position + 1].hexadecimalValue,
-        let low = scan[position + 2].hexadecimalValue {
+        let low = scan[position + 2].hexadecimalValue
+      {
         byte = high << 4 | low
         if byte == 0 { containsNull = true }
         position += 2
@@ -70,7 +70,6 @@ struct DecodedValue {
       position += 1
     }
   }
-
 }
 
 // MARK: - Reading
@@ -78,9 +77,7 @@ struct DecodedValue {
 extension Message {
   /// Whether the AIs of the path are a key with qualifiers of one of its sequences, in their order.
   ///
-  /// - Parameters:
-  ///   - path: The elements of the path.
-  ///   - inserting: An AI to be thought of as standing at a place among them.
+  /// With `inserting`, that AI is thought of as standing at a place among them.
   private static func isKeySequence(
     _ path: Span<Element>, inserting: (ai: ApplicationIdentifier, at: Int)? = nil
   ) -> Bool {
@@ -233,7 +230,8 @@ extension Message {
       throw GS1Error(.valueTooLong, element.ai, at: value.lowerBound, count: row.maximumLength)
     }
     guard count + ignoredCount < Self.elementCountMax else {
-      throw GS1Error(.tooManyElements, element.ai, at: value.lowerBound, count: Self.elementCountMax)
+      throw GS1Error(
+        .tooManyElements, element.ai, at: value.lowerBound, count: Self.elementCountMax)
     }
     try append(element, at: value.lowerBound)
   }

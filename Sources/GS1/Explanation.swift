@@ -1,3 +1,15 @@
+extension Message.Content {
+  /// What people call it.
+  var name: String {
+    switch self {
+    case .elementStrings: "GS1 element strings"
+    case .digitalLink: "GS1 Digital Link URI"
+    case .linear: "EAN or UPC"
+    case .plain: "plain data, not checked"
+    }
+  }
+}
+
 extension Message {
   /// A scan laid out for a person at the line: its AIs with titles, and where it broke.
   ///
@@ -9,7 +21,7 @@ extension Message {
     var fault: GS1Error?
     do throws(GS1Error) {
       message = try parse(scan.span)
-      lines.append("\(message.symbology) \(message.content)")
+      lines.append("\(message.symbology) \(message.content.name)")
     } catch {
       fault = error
       message = readableStart(of: scan.span)

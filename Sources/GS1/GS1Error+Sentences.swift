@@ -11,7 +11,7 @@ extension GS1Error {
       "symbology identifier not read here: GS1 data comes as ]d2 ]C1 ]e0 ]Q3 ]J1,"
         + " plain or Digital Link as ]d1 ]Q1 ]J0, EAN and UPC as ]E0 ]E4"
     case .messageTooLong:
-      "the message has \(count) bytes, at most \(GS1.Message.byteCountMax) are read"
+      "the message has \(count) bytes, at most \(Message.byteCountMax) are read"
     case .messageEmpty: "nothing follows the symbology identifier"
     case .tooManyElements: "more than \(count) AIs in one message"
     case .illegalCaret:

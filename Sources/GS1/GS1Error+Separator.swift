@@ -5,14 +5,12 @@ extension Message {
   /// length; then the next AI reads as part of the value. Where the value could end earlier and
   /// the rest up to the next separator begins with a proper element string, the fault is called by
   /// that name. Which of the possible splits is the true one stays open: the message is refused.
-  ///
-  /// - Parameter valueStart: Offset of the value in which the fault was found.
   static func withLostSeparator(
     _ error: GS1Error, _ scan: Span<UInt8>, valueStart: Int, _ row: SyntaxTable.Row
   ) -> GS1Error {
     guard !row.isPredefined, let ai = error.ai else { return error }
     switch error.code {
-    case .valueTooLong, .notADigit: break
+    case .valueTooLong, .valueLength, .notADigit, .notHyphen: break
     default: return error
     }
     var fieldEnd = valueStart
@@ -21,7 +19,8 @@ extension Message {
     guard field.count > row.minimumLength else { return error }
     for length in row.minimumLength...min(row.maximumLength, field.count - 1)
     where isValue(field.extracting(0..<length), of: ai, row)
-      && beginsWithElement(field.extracting(length..<field.count)) {
+      && beginsWithElement(field.extracting(length..<field.count))
+    {
       var named = error
       named.code = .missingSeparator
       named.count = row.maximumLength

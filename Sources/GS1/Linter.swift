@@ -162,8 +162,8 @@ extension Linter {
 extension Linter {
   /// A date of six or eight digits; day 00 stands for the month's end where the AI allows it.
   ///
-  /// A two-digit year is a leap year if it divides by four: of the centuries that the rule of
-  /// GenSpecs 7.12 can give, only 2000 ends in 00, and that was one.
+  /// A two-digit year is a leap year if it divides by four. That takes 00 for 2000, as the
+  /// reference engine does; ``CalendarDate`` knows better from 2050 on, when it means 2100.
   static func date(_ value: Span<UInt8>, yearDigits: Int, dayMayBeZero: Bool) -> LinterFault? {
     guard value.count == yearDigits + 4 else { return LinterFault(.dateLength, at: 0) }
     var number = 0

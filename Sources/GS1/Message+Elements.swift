@@ -4,6 +4,8 @@ extension Message {
   /// The convenient form of ``parse(_:)`` for tools and tests; it allocates. Percent-encoding is
   /// undone. A scan that makes no claim to carry AIs, such as plain data or a lone EAN, gives none.
   ///
+  /// - Parameter scan: The bytes as the scanner sent them, without its framing.
+  /// - Returns: The AIs and their values in the order of the scan.
   /// - Throws: ``GS1Error`` with the first fault found.
   public static func elements(in scan: [UInt8]) throws(GS1Error) -> [(ai: String, value: String)] {
     let message = try parse(scan.span)
@@ -14,7 +16,7 @@ extension Message {
 
   /// The value of an element as text, with percent-encoding undone.
   ///
-  /// - Parameter scan: The bytes that this message was read from.
+  /// The scan is the bytes that this message was read from.
   public func text(of element: Element, in scan: Span<UInt8>) -> String {
     let value = DecodedValue(
       scan, element.valueRange, percentEncoded: element.isInPath || element.isInQuery,

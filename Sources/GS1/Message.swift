@@ -55,9 +55,9 @@ public struct Message: Sendable {
   }
 
   /// The symbology identifier with which the scan began.
-  public var symbology: SymbologyIdentifier
+  public let symbology: SymbologyIdentifier
   /// What the symbol carried.
-  public var content: Content
+  public private(set) var content: Content
   /// Number of elements.
   public private(set) var count = 0
 
@@ -93,6 +93,7 @@ public struct Message: Sendable {
   /// Nothing is allocated on the heap.
   ///
   /// - Parameter scan: The bytes as the scanner sent them, without its framing.
+  /// - Returns: The AIs with the places of their values in the scan.
   /// - Throws: ``GS1Error`` with the first fault found.
   public static func parse(_ scan: Span<UInt8>) throws(GS1Error) -> Message {
     guard let symbology = SymbologyIdentifier.leading(scan) else {
@@ -183,7 +184,8 @@ extension Message {
       let ai = ApplicationIdentifier(unchecked: UInt16(truncatingIfNeeded: match.number))
       let checked: Int
       do throws(GS1Error) {
-        checked = try Self.check(scan.extracting(valueStart..<valueEnd), of: ai, row, at: valueStart)
+        checked = try Self.check(
+          scan.extracting(valueStart..<valueEnd), of: ai, row, at: valueStart)
       } catch {
         throw Self.withLostSeparator(error, scan, valueStart: valueStart, row)
       }
@@ -201,9 +203,9 @@ extension Message {
     }
   }
 
-  /// Checks a value against the components of its AI; returns how many bytes they take.
+  /// Checks a value against the components of its AI, and says how many bytes they take.
   ///
-  /// - Parameter offset: Offset of the value in the scan, for the error.
+  /// The offset is that of the value in the scan, for the error.
   static func check(
     _ value: Span<UInt8>, of ai: ApplicationIdentifier, _ row: SyntaxTable.Row, at offset: Int
   ) throws(GS1Error) -> Int {
@@ -246,7 +248,8 @@ extension Message {
     }
     var component: Int?
     if scan.count >= end + 4, scan[end] == UInt8(ascii: "|"), scan[end + 1] == UInt8(ascii: "]"),
-      scan[end + 2] == UInt8(ascii: "e"), scan[end + 3] == UInt8(ascii: "0") {
+      scan[end + 2] == UInt8(ascii: "e"), scan[end + 3] == UInt8(ascii: "0")
+    {
       component = end + 4
     } else if scan.count > end {
       throw GS1Error(.primaryTooLong, at: end, count: digits)

@@ -13,6 +13,7 @@ public enum MessageWriter {
   /// - Parameters:
   ///   - elements: At most 64, with values that are valid for their AIs and beside each other.
   ///   - symbology: An identifier behind which element strings stand.
+  /// - Returns: Bytes that ``Message/parse(_:)`` reads back to the same elements.
   /// - Throws: ``GS1Error`` as ``Message/parse(_:)`` would, with offsets in the bytes written.
   public static func elementStrings(
     _ elements: [Element], symbology: SymbologyIdentifier = .gs1DataMatrix
@@ -38,9 +39,7 @@ public enum MessageWriter {
     elements.map { "(\($0.ai.digits))\($0.value)" }.joined()
   }
 
-  /// The human readable interpretation of a message.
-  ///
-  /// - Parameter scan: The bytes that the message was read from.
+  /// The human readable interpretation of a message that was read from these bytes.
   public static func humanReadable(_ message: Message, in scan: Span<UInt8>) -> String {
     var text = ""
     for index in 0..<message.count {
@@ -58,6 +57,7 @@ public enum MessageWriter {
   /// - Parameters:
   ///   - elements: Values that are valid for their AIs and beside each other.
   ///   - stem: Scheme, domain and path that stand before the key.
+  /// - Returns: The URI, percent-encoded where needed.
   /// - Throws: ``GS1Error``, such as `uri-key-missing` where no element is a key, or
   ///   `uri-ai-not-attribute` where one may stand neither in the path nor in the query. Offsets
   ///   are in the URI behind a symbology identifier.
@@ -114,10 +114,16 @@ public enum MessageWriter {
     return row
   }
 
-  /// The key's qualifiers that are among the AIs; of two alternatives the one with more of them.
+  /// The key's qualifiers that are among the AIs.
+  ///
+  /// Of two alternatives the one with more AIs that may stand nowhere else, then with more AIs.
   private static func longestQualifiers(
     of key: ApplicationIdentifier, among ais: [ApplicationIdentifier]
   ) -> [ApplicationIdentifier] {
+    func rank(_ qualifiers: [ApplicationIdentifier]) -> (Int, Int) {
+      let bound = qualifiers.filter { SyntaxTable.row(of: $0)?.isDigitalLinkAttribute == false }
+      return (bound.count, qualifiers.count)
+    }
     var longest: [ApplicationIdentifier] = []
     var position = 0
     while position < SyntaxTable.keySequences.count {
@@ -126,7 +132,7 @@ public enum MessageWriter {
         let found = (position + 2..<end)
           .map { ApplicationIdentifier(unchecked: SyntaxTable.keySequences[$0]) }
           .filter(ais.contains)
-        if found.count > longest.count { longest = found }
+        if rank(found) > rank(longest) { longest = found }
       }
       position = end
     }

@@ -14,7 +14,8 @@ public struct SymbologyIdentifier: Sendable, Hashable {
   }
 
   /// `]d2`: GS1 DataMatrix.
-  public static let gs1DataMatrix = Self(codeCharacter: UInt8(ascii: "d"), modifier: UInt8(ascii: "2"))
+  public static let gs1DataMatrix = Self(
+    codeCharacter: UInt8(ascii: "d"), modifier: UInt8(ascii: "2"))
   /// `]d1`: Data Matrix without FNC1: plain data or a GS1 Digital Link URI.
   public static let dataMatrix = Self(codeCharacter: UInt8(ascii: "d"), modifier: UInt8(ascii: "1"))
   /// `]C1`: GS1-128.
@@ -50,7 +51,7 @@ public struct SymbologyIdentifier: Sendable, Hashable {
   public var carriesElementStrings: Bool { payload == .elementString }
 
   /// What follows the identifier.
-  enum Payload {
+  enum Payload: Equatable {
     case elementString
     case linear(digits: Int)
     case plain
@@ -72,8 +73,6 @@ public struct SymbologyIdentifier: Sendable, Hashable {
     }
   }
 }
-
-extension SymbologyIdentifier.Payload: Equatable {}
 
 extension SymbologyIdentifier: CustomStringConvertible {
   /// The identifier as the scanner sends it, such as `]d2`.

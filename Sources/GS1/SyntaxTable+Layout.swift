@@ -1,4 +1,4 @@
-/// How the words of the generated tables are read; `gs1-table.py` packs the same fields.
+/// How the words of the generated tables are read; `Tools/gs1-table` packs the same fields.
 extension SyntaxTable {
   /// One line of the dictionary: the format of an AI or of a range of AIs.
   struct Row {

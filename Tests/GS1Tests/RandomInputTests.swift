@@ -34,7 +34,9 @@ import Testing
   }
 
   /// The longest messages that can be, of one kind of byte.
-  @Test(arguments: ["]d2", "]d210", "]d2010950600013435210", "]d1https://a/01/", "]d1https://a/?", "]E0"])
+  @Test(arguments: [
+    "]d2", "]d210", "]d2010950600013435210", "]d1https://a/01/", "]d1https://a/?", "]E0",
+  ])
   func longMessagesEnd(start: String) {
     for byte in Self.alphabet {
       check(Array(start.utf8) + Array(repeating: byte, count: 10_000))
