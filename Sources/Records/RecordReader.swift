@@ -1,0 +1,132 @@
+internal import GRDB
+internal import Glibc
+internal import Line
+
+/// Reads records beside a running daemon, from any thread.
+///
+/// Each slice of the sequence is a read of its own: a long one would keep the log from being brought into the database.
+public final class RecordReader: Sendable {
+  /// Rows looked at in one read.
+  static let slice: Int64 = 20_000
+
+  private let queue: DatabaseQueue
+  private let path: String
+
+  /// Opens the records of a directory for reading only.
+  public init(directory: String) throws(StorageFault) {
+    path = StoreDirectory.database(directory)
+    queue = try RecordReader.open(path)
+  }
+
+  /// Opens for reading only; checks that the file is ours.
+  static func open(_ path: String) throws(StorageFault) -> DatabaseQueue {
+    // Asked by name only: to open and close the file beside SQLite would take away the locks of this process's other
+    // connections to it (POSIX locks belong to the process).
+    guard access(path, F_OK) == 0 else {
+      throw StorageFault(
+        .missing,
+        "There are no records at \(path). Give the directory that storage.directory names.",
+        path: path)
+    }
+    var configuration = Configuration()
+    configuration.label = "records reader"
+    configuration.readonly = true
+    configuration.busyMode = .timeout(Double(RecordStore.lockWait) / 1000)
+    do {
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      try queue.inDatabase { database in
+        try database.execute(sql: "PRAGMA trusted_schema = OFF")
+        try RecordSchema.check(database, path: path)
+        guard try database.tableExists("records") else {
+          throw StorageFault(
+            .missing, "\(path) is empty. Give the directory that storage.directory names.",
+            path: path)
+        }
+      }
+      return queue
+    } catch {
+      throw .from(error, "open the records", path: path)
+    }
+  }
+
+  /// The sequence number of the last record on disk, 0 when there is none.
+  public func lastSequence() throws(StorageFault) -> Int64 {
+    try read { try Int64.fetchOne($0, sql: "SELECT max(sequence) FROM records") ?? 0 }
+  }
+
+  /// How many records there are.
+  public func count() throws(StorageFault) -> Int64 {
+    // The sequence has no gap; `verify` is what proves it.
+    try lastSequence()
+  }
+
+  /// Records after a sequence number in order, at most `limit` of them and at most 20,000.
+  public func records(after sequence: Int64, limit: Int) throws(StorageFault) -> [StoredRecord] {
+    let limit = min(max(0, limit), Int(RecordReader.slice))
+    return try collect(after: sequence, limit: limit)
+  }
+
+  /// The last records in order, at most `count` of them and at most 20,000.
+  public func last(_ count: Int) throws(StorageFault) -> [StoredRecord] {
+    try records(after: max(0, lastSequence() - Int64(max(0, count))), limit: count)
+  }
+
+  /// All records that name a serial, in order: its verdicts, outcomes, and duplicates of it.
+  ///
+  /// There is no index on serials: the records since the batch was opened are looked through, about a million in a
+  /// third of a second. At most `limit` records.
+  public func history(
+    batch: UInt32, row: Int32, limit: Int = 10_000
+  ) throws(StorageFault) -> [StoredRecord] {
+    let last = try lastSequence()
+    let opened = try read { database in
+      try Int64.fetchOne(
+        database,
+        sql: """
+          SELECT min(sequence) FROM records
+          WHERE kind BETWEEN 10 AND 13 AND kind = 10 AND batch = ?
+          """, arguments: [Int64(batch)])
+    }
+    guard let opened else { return [] }
+    var found: [StoredRecord] = []
+    var after = opened - 1
+    while after < last && found.count < limit {
+      let upTo = min(after + RecordReader.slice, last)
+      found += try collect(
+        after: after, limit: limit - found.count,
+        condition: "AND sequence <= ?3 AND batch = ?4 AND row = ?5",
+        arguments: [upTo, Int64(batch), Int64(row)])
+      after = upTo
+    }
+    return found
+  }
+
+  private func collect(
+    after sequence: Int64, limit: Int, condition: String = "", arguments: [Int64] = []
+  ) throws(StorageFault) -> [StoredRecord] {
+    try read { database in
+      let slice = try RecordSlice(
+        database, after: sequence, limit: limit, condition: condition, arguments: arguments,
+        path: self.path)
+      var records: [StoredRecord] = []
+      while let row = try slice.next() {
+        do throws(RecordRow.Malformed) {
+          records.append(try row.stored())
+        } catch {
+          throw StorageFault.corrupt(
+            "Record \(row.sequence) in \(self.path) cannot be read: \(error.what)", path: self.path)
+        }
+      }
+      return records
+    }
+  }
+
+  /// One read of the database.
+  func read<Value>(_ body: (Database) throws -> Value) throws(StorageFault) -> Value {
+    do {
+      return try queue.read(body)
+    } catch {
+      throw .from(error, "read the records", path: path)
+    }
+  }
+}

@@ -1,0 +1,174 @@
+internal import Line
+
+/// What records may do to batches and serials (contract, "What becomes of a serial"), followed record by record.
+///
+/// The hashes show that records are those that were written; this shows that what was written obeys the laws: no serial
+/// accepted twice, no accept without a running batch and a permit.
+struct RecordRules {
+  /// One batch; a class, because its states are too many to be copied when one of them changes.
+  private final class Batch {
+    var state: BatchState
+    var count: Int
+    /// One byte a serial; of closed batches nothing is kept.
+    var states: [UInt8]
+    /// Which unit holds an encoded serial: station, then unit.
+    var holders: [Int32: UInt32] = [:]
+
+    init(count: Int) {
+      state = .open
+      self.count = count
+      states = [UInt8](repeating: SerialState.allocated.rawValue, count: count)
+    }
+  }
+
+  private var batches: [UInt32: Batch] = [:]
+  private var ids: Set<String> = []
+  private var isPermitted = false
+  /// Station numbers are places in the list that the last start named; names last.
+  private var stationNames: [String] = []
+  private var places: [UInt32] = []
+
+  /// Takes the next record; returns the description of a batch that it opens, and throws what it breaks.
+  mutating func take(
+    _ numbers: RecordEncoder.Numbers, _ row: RecordRow
+  ) throws(RecordRow.Malformed) -> BatchDescription? {
+    guard let kind = Record.Kind(rawValue: numbers.kind) else {
+      throw .init(what: "kind \(numbers.kind) is not known")
+    }
+    var state: SerialState?
+    if numbers.state != 0 {
+      state = SerialState(rawValue: numbers.state)
+      guard state != nil else { throw .init(what: "state \(numbers.state) is not known") }
+    }
+    switch kind {
+    case .started:
+      isPermitted = false
+      let names = String(decoding: try row.raw(), as: UTF8.self)
+        .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+      places = names.map { name in
+        if let place = stationNames.firstIndex(of: name) { return UInt32(place) }
+        stationNames.append(name)
+        return UInt32(stationNames.count - 1)
+      }
+    case .permitGiven: isPermitted = true
+    case .permitWithdrawn, .stopped: isPermitted = false
+    case .batchOpened: return try open(numbers, row)
+    case .batchStarted: try move(numbers, from: [.open, .paused], to: .running)
+    case .batchPaused: try move(numbers, from: [.running], to: .paused)
+    case .batchClosed:
+      try move(numbers, from: [.open, .running, .paused], to: .closed)
+      batches[numbers.batch]?.states = []
+      batches[numbers.batch]?.holders = [:]
+    case .verdict, .withdrawn, .outcome, .outcomeMissing, .acceptTaken:
+      try takeUnit(kind, numbers, state)
+      return nil
+    case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
+      .scannerOffline, .trackingDoubt, .trackingInStep, .alarmRaised, .alarmReturned,
+      .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded:
+      break
+    }
+    guard state == nil else {
+      throw .init(what: "a record of kind \(kind.word) gives a serial a state")
+    }
+    return nil
+  }
+
+  private mutating func open(
+    _ numbers: RecordEncoder.Numbers, _ row: RecordRow
+  ) throws(RecordRow.Malformed) -> BatchDescription {
+    let description: BatchDescription
+    let encoded = Array(try row.raw())
+    do throws(BatchDescription.Malformed) {
+      description = try BatchDescription(encoded: encoded)
+    } catch {
+      throw .init(what: error.description)
+    }
+    guard numbers.batch > 0, batches[numbers.batch] == nil, ids.insert(description.id).inserted
+    else { throw .init(what: "it opens a batch whose number or id was used before") }
+    batches[numbers.batch] = Batch(count: description.count)
+    return description
+  }
+
+  private mutating func move(
+    _ numbers: RecordEncoder.Numbers, from states: [BatchState], to state: BatchState
+  ) throws(RecordRow.Malformed) {
+    guard let batch = batches[numbers.batch] else {
+      throw .init(what: "it names batch \(numbers.batch), which was not opened")
+    }
+    guard states.contains(batch.state) else {
+      throw .init(
+        what: "batch \(numbers.batch) was \(batch.state.word) and cannot be \(state.word) then")
+    }
+    if state == .running, batches.values.contains(where: { $0.state == .running }) {
+      throw .init(what: "two batches would be running")
+    }
+    batch.state = state
+  }
+
+  private mutating func takeUnit(
+    _ kind: Record.Kind, _ numbers: RecordEncoder.Numbers, _ state: SerialState?
+  ) throws(RecordRow.Malformed) {
+    let accepts = kind == .verdict && numbers.code == Verdict.accept.rawValue
+    if kind == .verdict || kind == .withdrawn {
+      guard Verdict(rawValue: numbers.code) != nil else {
+        throw .init(what: "verdict \(numbers.code) is not known")
+      }
+    }
+    if accepts {
+      guard isPermitted else {
+        throw .init(what: "it accepts a unit while the line was not permitted")
+      }
+      guard numbers.row >= 0, state != nil else {
+        throw .init(what: "it accepts a unit without a serial")
+      }
+    }
+    guard numbers.batch != 0 else {
+      guard numbers.row < 0, state == nil else {
+        throw .init(what: "it names a serial of no batch")
+      }
+      return
+    }
+    guard let batch = batches[numbers.batch] else {
+      throw .init(what: "it names batch \(numbers.batch), which was not opened")
+    }
+    guard Int(numbers.row) < batch.count else {
+      throw .init(what: "batch \(numbers.batch) has no serial \(numbers.row)")
+    }
+    if accepts && batch.state != .running {
+      throw .init(
+        what: "it accepts a unit of batch \(numbers.batch), which was \(batch.state.word)")
+    }
+    guard let state else { return }
+    guard numbers.row >= 0 else { throw .init(what: "it gives a state to no serial") }
+    guard batch.state != .closed else { return }
+    let index = Int(numbers.row)
+    let before = SerialState(rawValue: batch.states[index]) ?? .inDoubt
+    let station = numbers.station >= 0 ? Int(numbers.station) : places.count
+    let place = station < places.count ? places[station] : UInt32(station) | 0x8000
+    let holder = place << 16 | UInt32(numbers.unit)
+    let isOwn = before == .encoded && batch.holders[numbers.row] == holder
+    let isAllowed: Bool
+    switch (kind, state) {
+    case (.verdict, .encoded), (.verdict, .commissioned):
+      isAllowed = accepts && before == .allocated
+    case (.withdrawn, .inactive): isAllowed = isOwn
+    case (.outcome, .commissioned):
+      isAllowed = isOwn && numbers.code == Outcome.passed.rawValue
+    case (.outcome, .inactive):
+      let outcome = Outcome(rawValue: numbers.code)
+      isAllowed = isOwn && [.rejected, .takenByHand, .noVerdictInTime].contains(outcome)
+    case (.outcome, .inDoubt), (.outcomeMissing, .inDoubt): isAllowed = true
+    // An accept that a station without outcomes took after the unit had been given up.
+    case (.acceptTaken, .commissioned): isAllowed = isOwn || before == .inDoubt
+    default: isAllowed = false
+    }
+    guard isAllowed else {
+      throw .init(
+        what:
+          "a record of kind \(kind.word), code \(numbers.code), may not make serial \(numbers.row) of batch "
+          + "\(numbers.batch) \(state.word), which was \(before.word)")
+    }
+    batch.states[index] = state.rawValue
+    batch.holders[numbers.row] = state == .encoded ? holder : nil
+  }
+}

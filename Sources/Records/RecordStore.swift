@@ -1,0 +1,452 @@
+internal import GRDB
+internal import GRDBSQLite
+internal import Glibc
+public import Line
+
+/// The record chain of one line, for writing: SQLite in WAL mode with `synchronous=FULL`.
+///
+/// Owned by the line loop's thread alone. A turn's records go into one transaction: `append` begins it, `commit` ends it,
+/// and when `commit` returns they are on disk. After any fault the store is dead: every later call throws the same fault
+/// and nothing is tried again, because after a failed sync the kernel may call lost pages clean. The daemon then closes
+/// it and makes a new store, which begins by bringing all that is left into the database file itself.
+public final class RecordStore {
+  /// Records whose hashes are checked when the store is opened.
+  public static let tailChecked: Int64 = 1000
+  /// How long another process's lock is waited for, in milliseconds; below the second after which a PLC stops.
+  static let lockWait: Int32 = 500
+  /// Pages in the write-ahead log from which idle moments are used to bring them into the database.
+  static let checkpointPages: Int32 = 250
+  /// Pages at which a commit does it at once; SQLite's own default for `wal_autocheckpoint`.
+  static let checkpointPagesMax: Int32 = 1000
+  /// A head is signed when this many records have come since the last one that was signed.
+  static let headEvery: Int64 = 10_000
+  /// A head is signed when this much time has passed since the last one, if any record came.
+  static let headInterval = Instant.Span.milliseconds(60_000)
+
+  /// Where everything lies.
+  public let directory: String
+  /// The line's id, which goes into every record.
+  public let line: String
+  /// Sequence number of the last record appended, 0 when there is none.
+  public private(set) var lastSequence: Int64
+  /// The last signed head of the chain, nil when none was signed yet: to be kept elsewhere.
+  public private(set) var lastHead: SignedHead?
+
+  private let path: String
+  private var lock: DirectoryLock?
+  private let mark: HeadMark
+  private let queue: DatabaseQueue
+  private let signer: HeadSigner
+  private let log: LogPages
+  private let boot: BootID
+  private var connection: OpaquePointer?
+  private var begin: OpaquePointer?
+  private var insert: OpaquePointer?
+  private var end: OpaquePointer?
+  private var encoder: RecordEncoder
+  private var inTransaction = false
+  private var checkpointTried: Int32 = 0
+  private var appendedAt = Instant(nanoseconds: 0)
+  private var headAt: Instant?
+  private var dead: StorageFault?
+
+  // Bound once and for all rows; both must outlive the statement.
+  private let bootBytes: UnsafeMutableRawBufferPointer
+  private let lineBytes: UnsafeMutableRawBufferPointer
+
+  /// Opens the records in `directory`, creating directory (0750), database, key and lock where they are absent.
+  ///
+  /// Refuses a second daemon, another program's file, a newer version's database, a damaged one, one that cannot be
+  /// written, and one that lacks records that were on disk before. Checks the hashes of the last 1,000 records.
+  public init(directory: String, line: String) throws(StorageFault) {
+    self.directory = directory
+    self.line = line
+    path = StoreDirectory.database(directory)
+    log = LogPages(path)
+    try StoreDirectory.create(directory)
+    lock = try DirectoryLock(directory)
+    try StoreDirectory.create(StoreDirectory.batches(directory))
+    queue = try RecordStore.open(path)
+    do {
+      try StoreDirectory.sync(directory: directory)
+      signer = try HeadSigner(directory: directory, line: line)
+      let tail = try queue.read { try RecordTail.verified($0, path: RecordStore.path(directory)) }
+      try tail.hold(against: HeadMark.read(directory), directory: directory)
+      lastSequence = tail.sequence
+      lastHead = tail.head
+      encoder = RecordEncoder(after: tail.hash)
+      try SerialFile.setAsideUnrecorded(
+        directory: directory, newest: queue.read { try RecordTail.newestBatch($0) })
+    } catch {
+      throw .from(error, "open the records", path: path)
+    }
+    mark = try HeadMark(directory)
+    boot = RecordStore.bootID()
+    bootBytes = .allocate(byteCount: 16, alignment: 8)
+    bootBytes.copyBytes(from: boot.bytes)
+    lineBytes = .allocate(byteCount: max(1, line.utf8.count), alignment: 1)
+    lineBytes.copyBytes(from: line.utf8)
+    // From here on the connection is used by this thread alone, without GRDB's queue between.
+    connection = queue.inDatabase { $0.sqliteConnection }
+    // GRDB's own hooks expect to run on its queue and stop the program elsewhere; nobody observes this connection.
+    sqlite3_commit_hook(connection, nil, nil)
+    sqlite3_rollback_hook(connection, nil, nil)
+    begin = try prepare("BEGIN IMMEDIATE")
+    insert = try prepare(
+      "INSERT INTO records (\(RecordSchema.columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+    end = try prepare("COMMIT")
+    sqlite3_bind_blob(insert, 4, bootBytes.baseAddress, 16, nil)
+    sqlite3_bind_text(
+      insert, 5, lineBytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+      Int32(line.utf8.count), nil)
+    log.watch(connection)
+  }
+
+  deinit {
+    close()
+    bootBytes.deallocate()
+    lineBytes.deallocate()
+  }
+
+  private static func path(_ directory: String) -> String { StoreDirectory.database(directory) }
+
+  private static func open(_ path: String) throws(StorageFault) -> DatabaseQueue {
+    var configuration = Configuration()
+    configuration.label = "records"
+    configuration.busyMode = .timeout(Double(lockWait) / 1000)
+    do {
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      try queue.inDatabase { database in
+        try RecordSchema.check(database, path: path)
+        if sqlite3_db_readonly(database.sqliteConnection, nil) == 1 {
+          throw StorageFault.system(EACCES, "write", path: path)
+        }
+        let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
+        guard mode == "wal" else {
+          throw StorageFault(
+            .io, "The file system of \(path) cannot hold a write-ahead log. Use a local disk.",
+            path: path)
+        }
+        try database.execute(sql: "PRAGMA synchronous = FULL")
+        try database.execute(sql: "PRAGMA trusted_schema = OFF")
+        try RecordSchema.migrate(database)
+        // What a fault or a crash left in the log comes into the database and is synced there, before anything is
+        // built on it: pages of the log that a failed sync left behind need not be on disk.
+        var pages: Int32 = 0
+        var moved: Int32 = 0
+        let code = sqlite3_wal_checkpoint_v2(
+          database.sqliteConnection, nil, SQLITE_CHECKPOINT_FULL, &pages, &moved)
+        guard code == SQLITE_OK else {
+          throw fault(code, database.sqliteConnection, "bring the log into the records", path)
+        }
+      }
+      return queue
+    } catch {
+      throw .from(error, "open the records", path: path)
+    }
+  }
+
+  private static func bootID() -> BootID {
+    let descriptor = Glibc.open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return BootID(high: 0, low: 0) }
+    defer { Glibc.close(descriptor) }
+    var text = [UInt8](repeating: 0, count: 64)
+    let length = max(0, Glibc.read(descriptor, &text, text.count))
+    return BootID(String(decoding: text[..<length], as: UTF8.self)) ?? BootID(high: 0, low: 0)
+  }
+
+  private func prepare(_ sql: String) throws(StorageFault) -> OpaquePointer? {
+    var statement: OpaquePointer?
+    let code = sqlite3_prepare_v3(
+      connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+    guard code == SQLITE_OK else { throw failed(code, "prepare the records") }
+    return statement
+  }
+
+  private static func fault(
+    _ code: Int32, _ connection: OpaquePointer?, _ doing: String, _ path: String
+  ) -> StorageFault {
+    .sqlite(
+      sqlite3_extended_errcode(connection) & 0xFF == code & 0xFF
+        ? sqlite3_extended_errcode(connection) : code,
+      systemError: code & 0xFF == SQLITE_CORRUPT ? 0 : sqlite3_system_errno(connection),
+      text: String(cString: sqlite3_errmsg(connection)), doing, path: path)
+  }
+
+  /// The store is dead from here on.
+  private func failed(_ code: Int32, _ doing: String) -> StorageFault {
+    died(RecordStore.fault(code, connection, doing, path))
+  }
+
+  private func died(_ fault: StorageFault) -> StorageFault {
+    if dead == nil { dead = fault }
+    return fault
+  }
+
+  // MARK: Writing
+
+  /// The hash of the last record appended.
+  public var lastHash: ChainHash { encoder.hash }
+
+  /// Adds a record to this turn's transaction, with wall time, boot id, sequence and hash.
+  ///
+  /// `now` is CLOCK_MONOTONIC. The record is on disk only when `commit` has returned.
+  public func append(_ record: Line.Record, at now: Instant) throws(StorageFault) {
+    if let dead { throw dead }
+    if !inTransaction {
+      try run(begin, "begin a transaction")
+      inTransaction = true
+    }
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    let wall = Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    let sequence = lastSequence + 1
+    encoder.begin(
+      RecordEncoder.Numbers(
+        sequence: sequence, wall: wall, monotonic: now.nanoseconds, boot: boot,
+        kind: record.kind.rawValue, station: record.station, unit: record.unit,
+        batch: record.batch, row: record.row, code: record.code, number: record.number,
+        state: record.state?.rawValue ?? 0))
+    guard encoder.add(UnsafeRawBufferPointer(rebasing: lineBytes[..<line.utf8.count])) != nil,
+      let raw = record.raw.withUnsafeBytes({ encoder.add($0) }), let actor = add(record.actor),
+      let detail = add(record.detail)
+    else {
+      throw died(
+        StorageFault(
+          .recordTooLarge,
+          "A record of kind \(record.kind.word) is larger than \(RecordEncoder.sizeMax) bytes and cannot be stored "
+            + "in \(path). Report this with the journal.", path: path))
+    }
+    encoder.finish()
+    sqlite3_bind_int64(insert, 1, sequence)
+    sqlite3_bind_int64(insert, 2, wall)
+    sqlite3_bind_int64(insert, 3, now.nanoseconds)
+    sqlite3_bind_int(insert, 6, Int32(record.kind.rawValue))
+    sqlite3_bind_int(insert, 7, Int32(record.station))
+    sqlite3_bind_int(insert, 8, Int32(record.unit))
+    sqlite3_bind_int64(insert, 9, Int64(record.batch))
+    sqlite3_bind_int(insert, 10, record.row)
+    sqlite3_bind_int(insert, 11, Int32(record.code))
+    sqlite3_bind_int64(insert, 12, Int64(record.number))
+    if let state = record.state {
+      sqlite3_bind_int(insert, 13, Int32(state.rawValue))
+    } else {
+      sqlite3_bind_null(insert, 13)
+    }
+    // The bytes stand in the encoder until the next record begins, and the statement is done with them by then.
+    sqlite3_bind_blob(
+      insert, 14, encoder.address(of: raw), Int32(truncatingIfNeeded: record.raw.count), nil)
+    bind(15, actor, count: record.actor.utf8.count)
+    bind(16, detail, count: record.detail.utf8.count)
+    sqlite3_bind_blob(insert, 17, encoder.address(of: 0), Int32(ChainHash.size), nil)
+    try run(insert, "write a record")
+    lastSequence = sequence
+    appendedAt = now
+  }
+
+  private func add(_ text: String) -> Int? {
+    if text.isEmpty { return encoder.add(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    var text = text
+    return text.withUTF8 { encoder.add(UnsafeRawBufferPointer($0)) }
+  }
+
+  private func bind(_ column: Int32, _ offset: Int, count: Int) {
+    sqlite3_bind_text(
+      insert, column, encoder.address(of: offset)?.assumingMemoryBound(to: CChar.self),
+      Int32(truncatingIfNeeded: count), nil)
+  }
+
+  private func run(_ statement: OpaquePointer?, _ doing: String) throws(StorageFault) {
+    let code = sqlite3_step(statement)
+    guard code == SQLITE_DONE else {
+      let fault = failed(code, doing)
+      sqlite3_reset(statement)
+      throw fault
+    }
+    sqlite3_reset(statement)
+  }
+
+  /// Ends this turn's transaction; durable on return.
+  ///
+  /// Does nothing when nothing was appended.
+  public func commit() throws(StorageFault) {
+    if let dead { throw dead }
+    guard inTransaction else { return }
+    // Before the commit: written into a file that has no name any more, it would be gone with the process.
+    do throws(StorageFault) {
+      try log.checkFiles()
+    } catch {
+      throw died(error)
+    }
+    try run(end, "write the records to disk")
+    inTransaction = false
+    do throws(StorageFault) {
+      try mark.write(lastSequence, lastHash)
+    } catch {
+      throw died(error)
+    }
+  }
+
+  /// Uses a quiet moment: signs a head when one is due, and brings the log into the database when it is long.
+  public func idle() throws(StorageFault) {
+    if let dead { throw dead }
+    guard !inTransaction else { return }
+    if headIsDue { try signHead() }
+    let pages = log.pages
+    // A log that went back to its beginning is counted anew. One that a reader holds is tried again only when it grew.
+    if pages < checkpointTried { checkpointTried = 0 }
+    guard pages - checkpointTried >= RecordStore.checkpointPages else { return }
+    checkpointTried = pages
+    let code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    guard code == SQLITE_OK || code == SQLITE_BUSY else {
+      throw failed(code, "bring the log into the records")
+    }
+  }
+
+  /// Commits what was appended, signs a last head, and closes.
+  ///
+  /// A store that has failed is only closed.
+  public func close() {
+    guard connection != nil else { return }
+    if dead == nil {
+      do throws(StorageFault) {
+        try commit()
+        if lastSequence > lastHead?.sequence ?? 0 { try signHead() }
+      } catch {
+        // What did not reach the disk was never acknowledged, and the next start says what is wrong.
+      }
+    }
+    for statement in [begin, insert, end] { sqlite3_finalize(statement) }
+    begin = nil
+    insert = nil
+    end = nil
+    log.forget(connection)
+    connection = nil
+    try? queue.close()
+    lock = nil
+    if dead == nil { dead = .closed(path: path) }
+  }
+
+  // MARK: Heads
+
+  private var headIsDue: Bool {
+    let signed = lastHead?.sequence ?? 0
+    guard lastSequence > signed else { return false }
+    guard let headAt else { return true }
+    return lastSequence - signed >= RecordStore.headEvery
+      || appendedAt - headAt >= RecordStore.headInterval
+  }
+
+  private func signHead() throws(StorageFault) {
+    let head = signer.sign(sequence: lastSequence, hash: lastHash)
+    headAt = appendedAt
+    try run(begin, "begin a transaction")
+    let statement = try prepare("INSERT INTO heads (sequence, note) VALUES (?, ?)")
+    defer { sqlite3_finalize(statement) }
+    sqlite3_bind_int64(statement, 1, head.sequence)
+    var note = head.note
+    let code = note.withUTF8 { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { text in
+        sqlite3_bind_text(statement, 2, text.baseAddress, Int32(text.count), nil)
+        return sqlite3_step(statement)
+      }
+    }
+    guard code == SQLITE_DONE else { throw failed(code, "write a signed head") }
+    try run(end, "write a signed head to disk")
+    lastHead = head
+  }
+
+  // MARK: Reading back
+
+  /// Hands over all records in order, as they are on disk; before the first `append`.
+  ///
+  /// Stops at a gap in the sequence or a record that cannot be read, with a fault that names it.
+  public func replay(_ body: (StoredRecord) throws -> Void) throws {
+    if let dead { throw dead }
+    var statement: OpaquePointer?
+    let code = sqlite3_prepare_v2(
+      connection, "SELECT \(RecordSchema.columns) FROM records ORDER BY sequence", -1, &statement,
+      nil)
+    guard code == SQLITE_OK, let statement else { throw failed(code, "read the records") }
+    defer { sqlite3_finalize(statement) }
+    let row = RecordRow(statement: statement)
+    var expected: Int64 = 1
+    while true {
+      let code = sqlite3_step(statement)
+      if code == SQLITE_DONE { break }
+      guard code == SQLITE_ROW else { throw failed(code, "read the records") }
+      let stored: StoredRecord
+      do throws(RecordRow.Malformed) {
+        stored = try row.stored()
+      } catch {
+        throw died(
+          .corrupt("Record \(row.sequence) in \(path) cannot be read: \(error.what)", path: path))
+      }
+      guard stored.sequence == expected else {
+        throw died(
+          .corrupt("Record \(expected) is missing in \(path)", path: path))
+      }
+      expected += 1
+      try body(stored)
+    }
+  }
+}
+
+/// The log's length, told by SQLite after each commit, and whether the files are still those that were opened.
+private final class LogPages {
+  private let count = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+  private let path: String
+  private let logPath: String
+  private var files: (ino_t, ino_t)?
+
+  init(_ path: String) {
+    self.path = path
+    logPath = path + "-wal"
+    count.initialize(to: 0)
+  }
+
+  deinit { count.deallocate() }
+
+  var pages: Int32 { count.pointee }
+
+  /// Takes the place of SQLite's `wal_autocheckpoint`, which uses the same hook: it too moves the log at 1,000 pages.
+  func watch(_ connection: OpaquePointer?) {
+    sqlite3_wal_hook(
+      connection,
+      { context, connection, _, pages in
+        context?.assumingMemoryBound(to: Int32.self).pointee = pages
+        guard pages >= RecordStore.checkpointPagesMax else { return SQLITE_OK }
+        let code = sqlite3_wal_checkpoint_v2(
+          connection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        return code == SQLITE_BUSY ? SQLITE_OK : code
+      }, count)
+  }
+
+  func forget(_ connection: OpaquePointer?) { sqlite3_wal_hook(connection, nil, nil) }
+
+  /// Finds a database or log that was removed or replaced under the open store.
+  func checkFiles() throws(StorageFault) {
+    let found = (try number(of: path), try number(of: logPath))
+    guard let files else {
+      self.files = found
+      return
+    }
+    guard files == found else {
+      throw StorageFault(
+        .filesRemoved,
+        "\(path) or its log was replaced while records were written. Stop the daemon and find out who did it.",
+        path: path)
+    }
+  }
+
+  private func number(of name: String) throws(StorageFault) -> ino_t {
+    var information = stat()
+    guard stat(name, &information) == 0 else {
+      throw StorageFault(
+        .filesRemoved,
+        "\(name) was removed while records were written. Stop the daemon, find out who removed it, and put it back "
+          + "or restore the directory from a copy.", path: name)
+    }
+    return information.st_ino
+  }
+}
