@@ -1,0 +1,216 @@
+import CLinux
+import Glibc
+import Line
+import Synchronization
+
+@testable import PLCLink
+
+/// A Modbus TCP server on raw sockets that can be told to misbehave; it knows nothing of the contract except that
+/// its heartbeat moves whenever its header is read.
+final class FakePLC: Sendable {
+  /// What it does with the next request.
+  enum Trick: Sendable {
+    /// Closes with a reset instead of answering; the request is done before if `after`.
+    case reset(afterDoing: Bool)
+    /// Never answers.
+    case silent
+    /// Answers after so many milliseconds.
+    case late(Int32)
+    /// Answers with the transaction number of another request.
+    case wrongTransaction
+    /// Answers byte by byte with so many milliseconds between them.
+    case drip(Int32)
+    /// Answers with Modbus exception 2.
+    case exception
+  }
+
+  struct Memory: Sendable {
+    var registers = [UInt16](repeating: 0, count: 400)
+    var heartbeatMoves = true
+    var tricks: [Trick] = []
+    var connections = 0
+    /// Address and words of each FC16, with the number of its connection.
+    var writes: [(connection: Int, address: Int, words: [UInt16])] = []
+    var requests = 0
+  }
+
+  let plcBase: Int
+  let port: UInt16
+  let memory: Mutex<Memory>
+  /// Rung at every request.
+  let bell: Bell
+  private let listener: Int32
+  private let stopper: Int32
+  private let thread = Mutex<pthread_t?>(nil)
+
+  init(plcBase: Int = 100, epoch: UInt16 = 7, port: UInt16 = 0, bell: Bell) {
+    self.plcBase = plcBase
+    self.bell = bell
+    var memory = Memory()
+    memory.registers[plcBase] = 1
+    memory.registers[plcBase + 9] = epoch
+    self.memory = Mutex(memory)
+    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var on: Int32 = 1
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, 4)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let descriptor = listener
+    let bound = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { general in
+        bind(descriptor, general, length) == 0 && listen(descriptor, 8) == 0
+          && getsockname(descriptor, general, &length) == 0
+      }
+    }
+    precondition(bound, "the test's server has no port")
+    self.port = UInt16(bigEndian: address.sin_port)
+    stopper = clinux_eventfd()
+    let box = Unmanaged.passRetained(self)
+    var started = pthread_t()
+    let status = pthread_create(
+      &started, nil,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<FakePLC>.fromOpaque(context).takeRetainedValue().run()
+        return nil
+      }, box.toOpaque())
+    precondition(status == 0, "no thread for the test's server")
+    let id = started
+    thread.withLock { $0 = id }
+  }
+
+  /// Ends the server and all its connections; returns when it is gone.
+  func stop() {
+    var one: UInt64 = 1
+    _ = write(stopper, &one, 8)
+    let ended = thread.withLock { thread in
+      let ended = thread
+      thread = nil
+      return ended
+    }
+    if let ended { pthread_join(ended, nil) }
+    close(listener)
+    close(stopper)
+  }
+
+  subscript(register: Int) -> UInt16 {
+    get { memory.withLock { $0.registers[register] } }
+    set { memory.withLock { $0.registers[register] = newValue } }
+  }
+
+  func set(_ values: [Int: UInt16]) {
+    memory.withLock { memory in
+      for (register, value) in values { memory.registers[register] = value }
+    }
+  }
+
+  func trick(_ trick: Trick) { memory.withLock { $0.tricks.append(trick) } }
+
+  var writes: [(connection: Int, address: Int, words: [UInt16])] { memory.withLock { $0.writes } }
+
+  // MARK: The server's thread
+
+  private func run() {
+    var connections: [(descriptor: Int32, number: Int)] = []
+    defer { for one in connections { close(one.descriptor) } }
+    while true {
+      var polled = [pollfd(fd: stopper, events: Int16(POLLIN), revents: 0)]
+      polled.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0))
+      polled += connections.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+      guard poll(&polled, nfds_t(polled.count), 30_000) > 0, polled[0].revents == 0 else { return }
+      if polled[1].revents != 0 {
+        let descriptor = accept(listener, nil, nil)
+        var on: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, 4)
+        let number = memory.withLock { memory in
+          memory.connections += 1
+          return memory.connections
+        }
+        if descriptor >= 0 { connections.append((descriptor, number)) }
+      }
+      for one in polled.dropFirst(2) where one.revents != 0 {
+        guard let index = connections.firstIndex(where: { $0.descriptor == one.fd }) else {
+          continue
+        }
+        if !serve(one.fd, connections[index].number) {
+          close(one.fd)
+          connections.remove(at: index)
+        }
+      }
+      bell.ring()
+    }
+  }
+
+  /// Waits, unless the server is to end.
+  private func pause(_ milliseconds: Int32) {
+    var polled = pollfd(fd: stopper, events: Int16(POLLIN), revents: 0)
+    poll(&polled, 1, milliseconds)
+  }
+
+  /// One request; false when the connection is over.
+  private func serve(_ descriptor: Int32, _ connection: Int) -> Bool {
+    var request = [UInt8](repeating: 0, count: 300)
+    let got = recv(descriptor, &request, 300, 0)
+    guard got >= 12 else { return false }
+    let trick = memory.withLock { memory -> Trick? in
+      memory.requests += 1
+      return memory.tricks.isEmpty ? nil : memory.tricks.removeFirst()
+    }
+    switch trick {
+    case .reset(let afterDoing):
+      if afterDoing { _ = answer(request, connection) }
+      var linger = linger(l_onoff: 1, l_linger: 0)
+      setsockopt(
+        descriptor, SOL_SOCKET, SO_LINGER, &linger,
+        socklen_t(MemoryLayout.size(ofValue: linger)))
+      return false
+    case .silent:
+      return true
+    case .late(let milliseconds):
+      pause(milliseconds)
+      return send(answer(request, connection), descriptor)
+    case .wrongTransaction:
+      var bytes = answer(request, connection)
+      bytes[1] &+= 1
+      return send(bytes, descriptor)
+    case .drip(let milliseconds):
+      for byte in answer(request, connection) {
+        guard send([byte], descriptor) else { return false }
+        pause(milliseconds)
+      }
+      return true
+    case .exception:
+      return send(
+        Array(request[0..<4]) + [0, 3, request[6], request[7] | 0x80, 2], descriptor)
+    case nil:
+      return send(answer(request, connection), descriptor)
+    }
+  }
+
+  private func send(_ bytes: [UInt8], _ descriptor: Int32) -> Bool {
+    Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+  }
+
+  /// Does FC3 or FC16 and gives the answer (Modbus Application Protocol V1.1b3, 6.3 and 6.12).
+  private func answer(_ request: [UInt8], _ connection: Int) -> [UInt8] {
+    func word(_ offset: Int) -> Int { Int(request[offset]) << 8 | Int(request[offset + 1]) }
+    let address = word(8)
+    let count = word(10)
+    let body = memory.withLock { memory -> [UInt8] in
+      if request[7] == 3 {
+        if memory.heartbeatMoves && address == plcBase { memory.registers[plcBase + 1] &+= 1 }
+        let words = memory.registers[address..<(address + count)]
+        return [request[6], 3, UInt8(2 * count)]
+          + words.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+      }
+      let words = (0..<count).map { UInt16(word(13 + 2 * $0)) }
+      for (index, value) in words.enumerated() { memory.registers[address + index] = value }
+      memory.writes.append((connection, address, words))
+      return Array(request[6..<12])
+    }
+    return Array(request[0..<4]) + [0, UInt8(body.count)] + body
+  }
+}
