@@ -1,0 +1,138 @@
+/// The daemon's configuration, checked: what it holds can be used as it stands.
+public struct Configuration: Sendable, Hashable {
+  /// `[line]`.
+  public struct Line: Sendable, Hashable {
+    /// The line's name.
+    public var id: String
+  }
+
+  /// `[storage]`.
+  public struct Storage: Sendable, Hashable {
+    /// The folder of records.
+    public var directory: String
+  }
+
+  /// `[control]`.
+  public struct Control: Sendable, Hashable {
+    /// Path of the control socket.
+    public var socket: String
+  }
+
+  /// `[roles]`: entries `group:NAME` or `user:NAME`.
+  public struct Roles: Sendable, Hashable {
+    /// Who runs the line.
+    public var `operator`: [String]
+    /// Who leads the shift.
+    public var supervisor: [String]
+    /// Who judges.
+    public var quality: [String]
+    /// Who repairs.
+    public var maintenance: [String]
+    /// Logins that several people use.
+    public var shared: [String]
+  }
+
+  /// `[[scanner]]`.
+  public struct Scanner: Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// Its device path.
+    public var device: String
+    /// Bits a second.
+    public var baud: Int
+    /// What stands before each message.
+    public var prefix: [UInt8]
+    /// What ends each message.
+    public var suffix: [UInt8]
+    /// Its own no-read text.
+    public var noRead: [UInt8]
+    /// The AIM identifier each read begins with; empty: any.
+    public var requireSymbology: [UInt8]
+    /// What stands between data and grade; empty: no grade.
+    public var gradeSeparator: [UInt8]
+  }
+
+  /// `[[plc]]`.
+  public struct PLC: Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// Address or name.
+    public var host: String
+    /// TCP port.
+    public var port: UInt16
+    /// Modbus unit identifier.
+    public var unitID: UInt8
+    /// Time between two polls.
+    public var poll: Duration
+    /// Longest time between two host heartbeats.
+    public var heartbeat: Duration
+    /// Longest time of one telegram.
+    public var timeout: Duration
+    /// PLC heartbeat unchanged for this long: link lost.
+    public var lost: Duration
+  }
+
+  /// `[[station]]`.
+  public struct Station: Sendable, Hashable {
+    /// Its name.
+    public var name: String
+    /// Indices of its scanners in `scanners`.
+    public var scanners: [Int]
+    /// Index of its PLC in `plcs`.
+    public var plc: Int
+    /// First register of the host block.
+    public var hostBase: UInt16
+    /// First register of the PLC block.
+    public var plcBase: UInt16
+    /// Ring slots in each direction.
+    public var slots: Int
+    /// Whether messages are matched to triggers.
+    public var tracksTriggers: Bool
+    /// A trigger's message comes within this.
+    public var readTimeout: Duration
+    /// A message may come this long before its trigger is seen.
+    public var earlyRead: Duration
+    /// Quiet for this long: in step again.
+    public var quiet: Duration
+    /// Whether a trigger without a message puts tracking in doubt.
+    public var silentIsDoubt: Bool
+    /// Whether the PLC reports gate outcomes.
+    public var gateOutcomes: Bool
+  }
+
+  /// `[limits]`.
+  public struct Limits: Sendable, Hashable {
+    /// So many rejects in a row.
+    public var consecutiveRejects: Int
+    /// So many no-reads in a row.
+    public var consecutiveNoReads: Int
+    /// A stop or a release is followed within this.
+    public var stopConfirm: Duration
+    /// Moving time in which every unit has its outcome.
+    public var outcome: Duration
+  }
+
+  /// `[line]`.
+  public var line: Line
+  /// `[storage]`.
+  public var storage: Storage
+  /// `[control]`.
+  public var control: Control
+  /// `[roles]`.
+  public var roles: Roles
+  /// All `[[scanner]]`.
+  public var scanners: [Scanner]
+  /// All `[[plc]]`.
+  public var plcs: [PLC]
+  /// All `[[station]]`.
+  public var stations: [Station]
+  /// `verification.minimum_grade` in tenths.
+  public var minimumGradeTenths: Int
+  /// `[limits]`.
+  public var limits: Limits
+  /// `containment.duration_minutes`.
+  public var containmentMinutes: Int
+
+  /// The most bytes of a configuration file.
+  public static let fileLengthMax = 1 << 20
+}

@@ -1,0 +1,29 @@
+/// One thing that is wrong with a configuration file.
+public struct ConfigurationProblem: Error, Sendable, Hashable, CustomStringConvertible {
+  /// The file.
+  public var file: String
+  /// Line, from 1; 0 when the file as a whole is meant.
+  public var line: Int
+  /// Column, from 1.
+  public var column: Int
+  /// The key, as `table.key`; empty when the file as a whole is meant.
+  public var key: String
+  /// What is wrong, and what to write instead.
+  public var sentence: String
+
+  /// `file:line:column: key: sentence`.
+  public var description: String {
+    var place = file
+    if line > 0 { place += ":\(line):\(column)" }
+    return key.isEmpty ? "\(place): \(sentence)" : "\(place): \(key): \(sentence)"
+  }
+}
+
+/// Everything that is wrong with a configuration file, in the order of its lines.
+public struct ConfigurationProblems: Error, Sendable, CustomStringConvertible {
+  /// At least one.
+  public var problems: [ConfigurationProblem]
+
+  /// One line for each.
+  public var description: String { problems.map(\.description).joined(separator: "\n") }
+}

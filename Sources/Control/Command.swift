@@ -1,0 +1,183 @@
+/// What a person or a program may ask of the daemon over the control socket.
+///
+/// On the wire a command is one flat JSON object whose `command` is the words of the command line:
+/// `{"version":1,"command":"line stop","reason":"jam at the gate"}`.
+public enum Command: Sendable, Equatable {
+  /// Line, batch, stations, alarms, containment at a glance.
+  case status
+  /// The same, again at every change, until the connection ends.
+  case watch
+  /// Loads a batch. The serials travel beside it as a passed file descriptor (SCM_RIGHTS), because the
+  /// hardened daemon cannot open an operator's files by name.
+  case batchOpen(id: String, gtin: String, lot: String, expiry: String)
+  /// Starts a batch; nil: the only one that can be meant.
+  case batchStart(id: String?)
+  /// Pauses the running batch.
+  case batchPause(id: String?)
+  /// Closes a batch.
+  case batchClose(id: String?)
+  /// Shows one batch.
+  case batchShow(id: String?)
+  /// Lists all batches.
+  case batchList
+  /// Gives the run permit.
+  case lineRelease
+  /// Takes the run permit.
+  case lineStop(reason: String)
+  /// State and history of one serial; nil: the only GTIN that has it.
+  case unit(serial: String, gtin: String?)
+  /// Alarms that are not normal.
+  case alarms
+  /// Acknowledges one occurrence of an alarm.
+  case acknowledge(id: String, occurrence: UInt32, comment: String?)
+  /// Resets a latched alarm.
+  case reset(id: String)
+  /// Scanners and their health.
+  case scanners
+  /// PLCs and their health.
+  case plcs
+  /// Checks the whole hash chain.
+  case recordsVerify
+
+  /// The words of the command line, which are also its name on the wire and in sentences.
+  public var words: String { word.rawValue }
+
+  /// Whether it only looks: such a command changes nothing and leaves no record.
+  public var onlyReads: Bool {
+    switch self {
+    case .status, .watch, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs, .recordsVerify:
+      true
+    case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
+      .reset:
+      false
+    }
+  }
+
+  /// Whether a file descriptor has to come with it.
+  public var needsDescriptor: Bool {
+    if case .batchOpen = self { true } else { false }
+  }
+
+  private enum Word: String, Codable {
+    case status
+    case watch
+    case batchOpen = "batch open"
+    case batchStart = "batch start"
+    case batchPause = "batch pause"
+    case batchClose = "batch close"
+    case batchShow = "batch show"
+    case batchList = "batch list"
+    case lineRelease = "line release"
+    case lineStop = "line stop"
+    case unit
+    case alarms
+    case acknowledge = "ack"
+    case reset
+    case scanners
+    case plcs
+    case recordsVerify = "records verify"
+  }
+
+  private var word: Word {
+    switch self {
+    case .status: .status
+    case .watch: .watch
+    case .batchOpen: .batchOpen
+    case .batchStart: .batchStart
+    case .batchPause: .batchPause
+    case .batchClose: .batchClose
+    case .batchShow: .batchShow
+    case .batchList: .batchList
+    case .lineRelease: .lineRelease
+    case .lineStop: .lineStop
+    case .unit: .unit
+    case .alarms: .alarms
+    case .acknowledge: .acknowledge
+    case .reset: .reset
+    case .scanners: .scanners
+    case .plcs: .plcs
+    case .recordsVerify: .recordsVerify
+    }
+  }
+}
+
+extension Command: Codable {
+  private enum Key: String, CodingKey {
+    case command, id, gtin, lot, expiry, reason, serial, occurrence, comment
+  }
+
+  /// Makes a command from a request, passing over fields that it does not know.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: Key.self)
+    func text(_ key: Key) throws -> String { try fields.decode(String.self, forKey: key) }
+    func optionalText(_ key: Key) throws -> String? {
+      try fields.decodeIfPresent(String.self, forKey: key)
+    }
+    func occurrence() throws -> UInt32 {
+      // By way of a wider number, so that one out of range is told from what is no JSON at all.
+      guard let number = UInt32(exactly: try fields.decode(Int64.self, forKey: .occurrence)) else {
+        throw DecodingError.dataCorruptedError(
+          forKey: .occurrence, in: fields, debugDescription: "out of range")
+      }
+      return number
+    }
+    let name = try text(.command)
+    guard let word = Word(rawValue: name) else { throw UnknownCommand(name: name) }
+    self =
+      switch word {
+      case .status: .status
+      case .watch: .watch
+      case .batchOpen:
+        .batchOpen(
+          id: try text(.id), gtin: try text(.gtin), lot: try text(.lot), expiry: try text(.expiry))
+      case .batchStart: .batchStart(id: try optionalText(.id))
+      case .batchPause: .batchPause(id: try optionalText(.id))
+      case .batchClose: .batchClose(id: try optionalText(.id))
+      case .batchShow: .batchShow(id: try optionalText(.id))
+      case .batchList: .batchList
+      case .lineRelease: .lineRelease
+      case .lineStop: .lineStop(reason: try text(.reason))
+      case .unit: .unit(serial: try text(.serial), gtin: try optionalText(.gtin))
+      case .alarms: .alarms
+      case .acknowledge:
+        .acknowledge(
+          id: try text(.id), occurrence: try occurrence(),
+          comment: try optionalText(.comment))
+      case .reset: .reset(id: try text(.id))
+      case .scanners: .scanners
+      case .plcs: .plcs
+      case .recordsVerify: .recordsVerify
+      }
+  }
+
+  /// Writes `command` and the fields that belong to it, into the object that the encoder is at.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: Key.self)
+    try fields.encode(word, forKey: .command)
+    switch self {
+    case .status, .watch, .batchList, .lineRelease, .alarms, .scanners, .plcs, .recordsVerify:
+      break
+    case .batchOpen(let id, let gtin, let lot, let expiry):
+      try fields.encode(id, forKey: .id)
+      try fields.encode(gtin, forKey: .gtin)
+      try fields.encode(lot, forKey: .lot)
+      try fields.encode(expiry, forKey: .expiry)
+    case .batchStart(let id), .batchPause(let id), .batchClose(let id), .batchShow(let id):
+      try fields.encodeIfPresent(id, forKey: .id)
+    case .lineStop(let reason):
+      try fields.encode(reason, forKey: .reason)
+    case .unit(let serial, let gtin):
+      try fields.encode(serial, forKey: .serial)
+      try fields.encodeIfPresent(gtin, forKey: .gtin)
+    case .acknowledge(let id, let occurrence, let comment):
+      try fields.encode(id, forKey: .id)
+      try fields.encode(occurrence, forKey: .occurrence)
+      try fields.encodeIfPresent(comment, forKey: .comment)
+    case .reset(let id):
+      try fields.encode(id, forKey: .id)
+    }
+  }
+
+  /// A request named a command that this version does not have.
+  struct UnknownCommand: Error { var name: String }
+}

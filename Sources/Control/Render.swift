@@ -1,0 +1,428 @@
+internal import Line
+
+/// Replies as text for people: aligned, terse, in plain words.
+///
+/// Pure: the same reply and style give the same lines. What came from outside goes through
+/// ``Plain/text(_:lengthMax:)``, so that no raw read can play with the terminal.
+public struct Render: Sendable {
+  /// Whether colours go in; otherwise words alone carry the meaning, as they always do.
+  public var colours: Bool
+
+  /// Makes a renderer.
+  public init(colours: Bool = false) { self.colours = colours }
+
+  // MARK: Status
+
+  /// Line, batch, stations, alarms, containment at a glance.
+  public func status(_ status: StatusReply) -> [String] {
+    var lines = [head(status)]
+    lines += reasons(status.stopReasons)
+    lines.append("")
+    if let batch = status.batch {
+      lines.append(
+        "Batch \(plain(batch.id))  \(batchState(batch.state))  GTIN \(plain(batch.gtin))  "
+          + "lot \(plain(batch.lot))  expiry \(expiry(batch.expiry))")
+      lines.append(
+        "  \(number(batch.commissioned)) of \(number(batch.pool)) serials commissioned"
+          + share(batch.commissioned, of: batch.pool))
+    } else {
+      lines.append("No batch at work.")
+    }
+    lines.append("")
+    lines += stations(status.stations)
+    lines.append("")
+    lines.append(alarmCounts(status.alarms))
+    if status.containment.open > 0 {
+      lines.append(colour(.red, "Containment: \(number(status.containment.open)) open"))
+    }
+    return lines
+  }
+
+  /// The same in one line, for logs and pipes.
+  public func statusLine(_ status: StatusReply) -> String {
+    var parts = [
+      "\(plain(status.line)) \(status.runPermit ? "may run" : "stopped")"
+        + (status.stopReasons.isEmpty
+          ? "" : ": " + status.stopReasons.map(phrase(stopReason:)).joined(separator: ", "))
+    ]
+    if let batch = status.batch {
+      parts.append(
+        "batch \(plain(batch.id)) \(plain(batch.state)) \(batch.commissioned)/\(batch.pool)")
+    } else {
+      parts.append("no batch")
+    }
+    for station in status.stations {
+      var part =
+        "\(plain(station.name)) units \(station.units) accepted \(station.accepted) rejected "
+        + "\(station.rejected) passed \(station.passed) in doubt \(station.inDoubt)"
+      if station.scanner != "online" { part += " scanner \(plain(station.scanner))" }
+      if station.plc != "online" { part += " PLC \(plain(station.plc))" }
+      parts.append(part)
+    }
+    parts.append("alarms \(status.alarms.active) (\(status.alarms.unacknowledged) to acknowledge)")
+    return parts.joined(separator: " | ")
+  }
+
+  private func head(_ status: StatusReply) -> String {
+    let line = bold("Line \(plain(status.line))")
+    return status.runPermit
+      ? "\(line)  \(colour(.green, "MAY RUN"))" : "\(line)  \(colour(.red, "STOPPED"))"
+  }
+
+  private func reasons(_ numbers: [Int]) -> [String] {
+    numbers.flatMap { number in
+      let reason = UInt16(exactly: number).flatMap(StopReason.init(rawValue:))
+      return [
+        "  \(colour(.red, phrase(stopReason: number))) (\(number))",
+        reason.map { "    \($0.nextStep)" },
+      ].compactMap(\.self)
+    }
+  }
+
+  private func phrase(stopReason number: Int) -> String {
+    UInt16(exactly: number).flatMap(StopReason.init(rawValue:))?.phrase
+      ?? "a reason that this lineward does not know"
+  }
+
+  private func stations(_ stations: [StationStatus]) -> [String] {
+    guard !stations.isEmpty else { return ["No station is configured."] }
+    var lines: [String] = []
+    let rows = stations.map { station in
+      [
+        plain(station.name), number(station.units), number(station.accepted),
+        number(station.rejected), number(station.passed), number(station.inDoubt),
+        device(station.scanner), device(station.plc),
+      ]
+    }
+    let aligned = table(
+      ["station", "units", "accepted", "rejected", "passed", "in doubt", "scanner", "PLC"], rows,
+      numeric: [1, 2, 3, 4, 5])
+    guard let head = aligned.first else { return [] }
+    lines.append(head)
+    for (row, station) in zip(aligned.dropFirst(), stations) {
+      lines.append(row)
+      let rejects = station.rejectedBy.compactMap { verdict, count in
+        UInt16(verdict).map { (verdict: $0, count: count) }
+      }.sorted { ($0.count, $1.verdict) > ($1.count, $0.verdict) }
+      if !rejects.isEmpty {
+        let list = rejects.map { "\(number($0.count)) \(phrase(verdict: $0.verdict))" }
+        lines.append("  rejected: " + list.joined(separator: ", "))
+      }
+      if station.inStep == false {
+        lines.append("  " + colour(.yellow, "not in step with the PLC: every pack is rejected"))
+      }
+      if let open = station.openUnits, open > 0 {
+        lines.append("  \(number(open)) on the way to the gate")
+      }
+    }
+    return lines
+  }
+
+  private func phrase(verdict number: UInt16) -> String {
+    if number == 0 { return "without a verdict" }
+    return Verdict(rawValue: number)?.phrase ?? "verdict \(number)"
+  }
+
+  private func alarmCounts(_ counts: StatusReply.AlarmCounts) -> String {
+    guard counts.active > 0 || counts.unacknowledged > 0 else { return "No alarms." }
+    let text = "Alarms: \(number(counts.active)) active"
+    guard counts.unacknowledged > 0 else { return text + ", all acknowledged" }
+    return colour(.yellow, text + ", \(number(counts.unacknowledged)) to acknowledge")
+      + " (lineward alarms)"
+  }
+
+  // MARK: Alarms
+
+  /// All alarms, the gravest and then the newest first, each with what to do.
+  public func alarms(_ alarms: [AlarmReply]) -> [String] {
+    guard !alarms.isEmpty else { return ["No alarms."] }
+    let rank = ["highest": 0, "high": 1, "medium": 2, "low": 3]
+    let sorted = alarms.sorted { left, right in
+      let ranks = (rank[left.priority] ?? 4, rank[right.priority] ?? 4)
+      return ranks.0 == ranks.1 ? left.raisedAt > right.raisedAt : ranks.0 < ranks.1
+    }
+    let heads = table(
+      ["alarm", "occurrence", "priority", "state", "raised"],
+      sorted.map {
+        [
+          plain($0.id), String($0.occurrence), priority($0.priority),
+          plain($0.state.spaced), plain($0.raisedAt),
+        ]
+      }, numeric: [1])
+    var lines = Array(heads.prefix(1))
+    for (head, alarm) in zip(heads.dropFirst(), sorted) {
+      lines.append(head)
+      lines.append("  " + plain(alarm.message))
+      if let remedy = alarm.remedy { lines.append("  " + plain(remedy)) }
+      switch alarm.state {
+      case "unacknowledged", "returned", "latched_unacknowledged":
+        lines.append("  lineward ack \(shell(alarm.id)) --occurrence \(alarm.occurrence)")
+      case "latched_acknowledged": lines.append("  lineward reset \(shell(alarm.id))")
+      default: break
+      }
+    }
+    return lines
+  }
+
+  // MARK: Units
+
+  /// State and history of one unit.
+  public func unit(_ unit: UnitReply) -> [String] {
+    var head =
+      "(01)\(plain(unit.gtin)) (21)\(plain(unit.serial))  \(bold(plain(unit.state.spaced)))"
+    if unit.hold { head += colour(.yellow, "  ON HOLD") }
+    if let batch = unit.batch { head += "  batch \(plain(batch))" }
+    guard !unit.history.isEmpty else { return [head, "  Nothing has happened to it yet."] }
+    return [head]
+      + table(
+        nil,
+        unit.history.map { entry in
+          let by = entry.actor.isEmpty ? "" : "by \(plain(entry.actor))"
+          let detail = plain(entry.detail)
+          return [
+            "  " + plain(entry.at), plain(entry.event),
+            [detail, by].filter { !$0.isEmpty }.joined(separator: ", "),
+          ]
+        })
+  }
+
+  // MARK: Devices
+
+  /// Scanners and their health.
+  public func scanners(_ scanners: [ScannerReply]) -> [String] {
+    guard !scanners.isEmpty else { return ["No scanner is configured."] }
+    return table(
+      ["scanner", "state", "messages", "last message", "device"],
+      scanners.map {
+        [
+          plain($0.name), device($0.state), number($0.messages), plain($0.lastMessageAt ?? "none"),
+          "\(plain($0.transport)) \(plain($0.device))"
+            + ($0.reason.isEmpty ? "" : ": \(plain($0.reason))"),
+        ]
+      }, numeric: [2])
+  }
+
+  /// PLCs and their health.
+  public func plcs(_ plcs: [PLCReply]) -> [String] {
+    guard !plcs.isEmpty else { return ["No PLC is configured."] }
+    return table(
+      ["PLC", "state", "permit obeyed", "conveyor", "epoch", "connections", "address"],
+      plcs.map {
+        [
+          plain($0.name), device($0.state), $0.permitObeyed.map { $0 ? "yes" : "no" } ?? "-",
+          $0.conveyorMoving.map { $0 ? "moving" : "standing" } ?? "-",
+          $0.epoch.map { String($0) } ?? "-", number($0.connections),
+          "\(plain($0.transport)) \(plain($0.address))"
+            + ($0.reason.isEmpty ? "" : ": \(plain($0.reason))"),
+        ]
+      }, numeric: [4, 5])
+  }
+
+  // MARK: Batches
+
+  /// One batch with its serials by state.
+  public func batch(_ batch: BatchReply) -> [String] {
+    var lines = [
+      "\(bold("Batch \(plain(batch.id))"))  \(batchState(batch.state))",
+      "  GTIN    \(plain(batch.gtin))",
+      "  lot     \(plain(batch.lot))",
+      "  expiry  \(expiry(batch.expiry))",
+      "  pool    \(number(batch.pool)) serials, \(number(batch.commissioned)) commissioned"
+        + share(batch.commissioned, of: batch.pool),
+    ]
+    let states = batch.serials.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
+    lines += table(
+      nil, states.map { ["    " + plain($0.key.spaced), number($0.value)] }, numeric: [1])
+    if !batch.serialsSHA256.isEmpty {
+      lines.append("  SHA-256 of the serial file  \(plain(batch.serialsSHA256))")
+    }
+    return lines
+  }
+
+  /// All batches.
+  public func batches(_ batches: [BatchReply]) -> [String] {
+    guard !batches.isEmpty else { return ["No batch has been opened yet."] }
+    return table(
+      ["batch", "state", "GTIN", "lot", "expiry", "pool", "commissioned"],
+      batches.map {
+        [
+          plain($0.id), batchState($0.state), plain($0.gtin), plain($0.lot), expiry($0.expiry),
+          number($0.pool), number($0.commissioned),
+        ]
+      }, numeric: [5, 6])
+  }
+
+  // MARK: Records, progress, failures
+
+  /// What became of a verification.
+  public func verify(_ reply: VerifyReply) -> [String] {
+    if let bad = reply.firstBad {
+      return [
+        colour(.red, "The records are NOT intact."),
+        "  \(sentence("Record \(number(bad.sequence)): \(bad.message)", end: "."))",
+        "  \(number(reply.records)) records before it hold. Keep the directory as it is and call "
+          + "quality.",
+      ]
+    }
+    if let fault = reply.fault {
+      return [
+        colour(.red, "The records could not be checked to the end."),
+        "  \(sentence(fault, end: "."))", "  \(number(reply.records)) records hold.",
+      ]
+    }
+    let parts =
+      ["\(number(reply.records)) records"]
+      + [(reply.serialFiles, "serial files"), (reply.signedHeads, "signed heads")]
+      .compactMap { count, what in count.map { "\(number($0)) \(what)" } }
+    var lines = ["\(colour(.green, "The records are intact:")) \(parts.joined(separator: ", "))."]
+    if let hash = reply.lastHash { lines.append("  last hash  \(plain(hash))") }
+    return lines
+  }
+
+  /// How far something long has come, in one line.
+  public func progress(_ progress: ProgressReply) -> String {
+    let done = number(progress.done)
+    guard progress.total > 0 else { return "\(plain(progress.phase)): \(done)" }
+    let percent = min(100, Int(Double(progress.done) / Double(progress.total) * 100))
+    return "\(plain(progress.phase)): \(done) of \(number(progress.total)) (\(percent) %)"
+  }
+
+  /// What a command did.
+  public func done(_ reply: DoneReply) -> [String] { [sentence(reply.message, end: ".")] }
+
+  /// A command that was not done: the sentence, and every cause on a line of its own.
+  public func failure(_ failure: Failure) -> [String] {
+    ["lineward: \(sentence(failure.message, end: failure.causes.isEmpty ? "." : ":"))"]
+      + failure.causes.map { "  - \(plain($0, 4096))" }
+  }
+
+  /// The same for programs: `{"error":{"code","message","causes"},"exit":N}`.
+  public static func json(_ failure: Failure) -> String {
+    struct Line: Encodable {
+      var error: Failure
+      var exit: Int32
+    }
+    return Wire.json(Line(error: failure, exit: failure.exit.rawValue))
+  }
+
+  // MARK: Words
+
+  private enum Colour: Int { case red = 31, green = 32, yellow = 33 }
+
+  private func colour(_ colour: Colour, _ text: String) -> String {
+    colours ? "\u{1B}[1;\(colour.rawValue)m\(text)\u{1B}[0m" : text
+  }
+
+  private func bold(_ text: String) -> String { colours ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
+
+  private func device(_ state: String) -> String {
+    state == "online" ? state : colour(.red, plain(state))
+  }
+
+  private func batchState(_ state: String) -> String {
+    state == "running" ? colour(.green, state) : plain(state)
+  }
+
+  private func priority(_ word: String) -> String {
+    switch word {
+    case "highest", "high": colour(.red, word)
+    case "medium": colour(.yellow, word)
+    default: plain(word)
+    }
+  }
+
+  private func plain(_ text: String, _ lengthMax: Int = 500) -> String {
+    Plain.text(text, lengthMax: lengthMax)
+  }
+
+  /// A sentence as it begins and ends on screen, whoever worded it.
+  private func sentence(_ text: String, end: String) -> String {
+    var text = plain(text, 4096)
+    if text.last == ".", end == ":" { text.removeLast() }
+    if let last = text.last, !".:!?…".contains(last) { text += end }
+    return text.prefix(1).uppercased() + text.dropFirst()
+  }
+
+  /// An alarm id as a shell takes it.
+  private func shell(_ text: String) -> String {
+    let bare = text.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "@"), UInt8(ascii: "_"),
+        UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "/"):
+        true
+      default: false
+      }
+    }
+    if bare { return text }
+    return "'"
+      + plain(text).split(separator: "'", omittingEmptySubsequences: false)
+      .joined(separator: #"'\''"#) + "'"
+  }
+
+  /// Digits in groups of three: 1,000,000.
+  private func number(_ value: some FixedWidthInteger) -> String {
+    let digits = Array(String(value.magnitude))
+    var text = value < 0 ? "-" : ""
+    for (index, digit) in digits.enumerated() {
+      if index > 0, (digits.count - index).isMultiple(of: 3) { text.append(",") }
+      text.append(digit)
+    }
+    return text
+  }
+
+  private func share(_ part: Int, of whole: Int) -> String {
+    guard whole > 0 else { return "" }
+    let tenths = Int((Double(part) / Double(whole) * 1000).rounded(.down))
+    return " (\(tenths / 10).\(tenths % 10) %)"
+  }
+
+  /// YYMMDD as it stands, with the parts set apart.
+  private func expiry(_ digits: String) -> String {
+    let parts = Array(plain(digits))
+    guard parts.count == 6 else { return String(parts) }
+    return "\(String(parts[0..<2]))-\(String(parts[2..<4]))-\(String(parts[4..<6]))"
+  }
+
+  /// Cells in columns, two spaces between them; numbers to the right, all else to the left.
+  private func table(_ head: [String]?, _ rows: [[String]], numeric: Set<Int> = []) -> [String] {
+    let all = (head.map { [$0] } ?? []) + rows
+    let columns = all.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in
+      all.map { $0.indices.contains(column) ? width($0[column]) : 0 }.max() ?? 0
+    }
+    return all.map { row in
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        let gap = String(repeating: " ", count: widths[column] - width(cell))
+        let isLast = column == row.count - 1
+        line += numeric.contains(column) ? gap + cell : isLast ? cell : cell + gap
+        if !isLast { line += "  " }
+      }
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+  }
+
+  /// How many characters a cell shows; colour sequences show none.
+  private func width(_ cell: String) -> Int {
+    guard colours else { return cell.count }
+    var count = 0
+    var inSequence = false
+    for character in cell {
+      if character == "\u{1B}" {
+        inSequence = true
+      } else if inSequence {
+        inSequence = character != "m"
+      } else {
+        count += 1
+      }
+    }
+    return count
+  }
+}
+
+extension String {
+  /// A word of the protocol as people write it: `in_doubt` is "in doubt".
+  fileprivate var spaced: String { String(map { $0 == "_" ? " " : $0 }) }
+}

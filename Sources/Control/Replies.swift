@@ -1,0 +1,552 @@
+// What the daemon answers, with the field names of the contract. Fields may be added; none changes its
+// meaning. Where the contract says that a field is null, it is present and null.
+
+/// The answer to `status`, and each event of `watch`.
+public struct StatusReply: Sendable, Equatable, Codable {
+  /// Version of these fields, 1.
+  public var version: Int
+  /// The line's name.
+  public var line: String
+  /// Whether the line may run.
+  public var runPermit: Bool
+  /// The gravest stop reason that stands, 0 none.
+  public var stopReason: Int
+  /// All that stand, gravest first.
+  public var stopReasons: [Int]
+  /// The batch at work, null when there is none.
+  public var batch: BatchStatus?
+  /// The stations, in the order of the configuration.
+  public var stations: [StationStatus]
+  /// How many alarms there are.
+  public var alarms: AlarmCounts
+  /// How many containments there are.
+  public var containment: ContainmentCounts
+
+  /// How many alarms there are.
+  public struct AlarmCounts: Sendable, Equatable, Codable {
+    /// Alarms that are not normal.
+    public var active: Int
+    /// Those that wait for an acknowledgement.
+    public var unacknowledged: Int
+
+    /// Makes counts.
+    public init(active: Int = 0, unacknowledged: Int = 0) {
+      self.active = active
+      self.unacknowledged = unacknowledged
+    }
+  }
+
+  /// How many containments there are.
+  public struct ContainmentCounts: Sendable, Equatable, Codable {
+    /// Containments not yet signed off.
+    public var open: Int
+
+    /// Makes counts.
+    public init(open: Int = 0) { self.open = open }
+  }
+
+  /// Makes a reply.
+  public init(
+    line: String, runPermit: Bool, stopReasons: [Int], batch: BatchStatus?,
+    stations: [StationStatus], alarms: AlarmCounts = AlarmCounts(),
+    containment: ContainmentCounts = ContainmentCounts()
+  ) {
+    version = 1
+    self.line = line
+    self.runPermit = runPermit
+    stopReason = stopReasons.first ?? 0
+    self.stopReasons = stopReasons
+    self.batch = batch
+    self.stations = stations
+    self.alarms = alarms
+    self.containment = containment
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case version, line, batch, stations, alarms, containment
+    case runPermit = "run_permit"
+    case stopReason = "stop_reason"
+    case stopReasons = "stop_reasons"
+  }
+
+  /// Encodes every field, those without a value as null.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(version, forKey: .version)
+    try fields.encode(line, forKey: .line)
+    try fields.encode(runPermit, forKey: .runPermit)
+    try fields.encode(stopReason, forKey: .stopReason)
+    try fields.encode(stopReasons, forKey: .stopReasons)
+    try fields.encode(batch, forKey: .batch)
+    try fields.encode(stations, forKey: .stations)
+    try fields.encode(alarms, forKey: .alarms)
+    try fields.encode(containment, forKey: .containment)
+  }
+}
+
+/// The batch at work, in `status`.
+public struct BatchStatus: Sendable, Equatable, Codable {
+  /// The plant's own name for it.
+  public var id: String
+  /// GTIN, 14 digits.
+  public var gtin: String
+  /// Lot.
+  public var lot: String
+  /// Expiry as YYMMDD.
+  public var expiry: String
+  /// `open`, `running`, `paused` or `closed`.
+  public var state: String
+  /// How many serials its pool has.
+  public var pool: Int
+  /// How many of them are commissioned.
+  public var commissioned: Int
+
+  /// Makes a reply.
+  public init(
+    id: String, gtin: String, lot: String, expiry: String, state: String, pool: Int,
+    commissioned: Int
+  ) {
+    self.id = id
+    self.gtin = gtin
+    self.lot = lot
+    self.expiry = expiry
+    self.state = state
+    self.pool = pool
+    self.commissioned = commissioned
+  }
+}
+
+/// One station, in `status`.
+///
+/// Counts go on over restarts.
+public struct StationStatus: Sendable, Equatable, Codable {
+  /// Its name.
+  public var name: String
+  /// Units judged, or whose outcome came without a verdict.
+  public var units: Int
+  /// Units accepted.
+  public var accepted: Int
+  /// Units rejected.
+  public var rejected: Int
+  /// Units rejected by verdict; the keys are verdict numbers, verdicts that never came are left out.
+  public var rejectedBy: [String: Int]
+  /// Units that passed the gate with an accept that stood.
+  public var passed: Int
+  /// Units whose end nobody saw.
+  public var inDoubt: Int
+  /// `online` or `offline`; offline when one of its scanners is.
+  public var scanner: String
+  /// `online` or `offline`.
+  public var plc: String
+  /// Units that have no end yet; null from a daemon that does not say.
+  public var openUnits: Int?
+  /// Whether it is in step with the PLC; null from a daemon that does not say.
+  public var inStep: Bool?
+
+  /// Makes a reply.
+  ///
+  /// `rejectedBy` has the counts by verdict number: index 2 is verdict 2. Zeroes are left out of the reply.
+  public init(
+    name: String, units: Int, accepted: Int, rejectedBy: [Int], passed: Int, inDoubt: Int,
+    scannerOnline: Bool, plcOnline: Bool, openUnits: Int? = nil, inStep: Bool? = nil
+  ) {
+    self.name = name
+    self.units = units
+    self.accepted = accepted
+    rejected = rejectedBy.reduce(0, +)
+    self.rejectedBy = [:]
+    for (verdict, count) in rejectedBy.enumerated() where count != 0 {
+      self.rejectedBy[String(verdict)] = count
+    }
+    self.passed = passed
+    self.inDoubt = inDoubt
+    scanner = scannerOnline ? "online" : "offline"
+    plc = plcOnline ? "online" : "offline"
+    self.openUnits = openUnits
+    self.inStep = inStep
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case name, units, accepted, rejected, passed, scanner, plc
+    case rejectedBy = "rejected_by"
+    case inDoubt = "in_doubt"
+    case openUnits = "open_units"
+    case inStep = "in_step"
+  }
+}
+
+/// One alarm that is not normal.
+public struct AlarmReply: Sendable, Equatable, Codable {
+  /// By this name commands call it: `kind` or `kind@place`.
+  public var id: String
+  /// Which occurrence stands; an acknowledgement names it.
+  public var occurrence: UInt32
+  /// What went wrong, in one word.
+  public var kind: String
+  /// `low`, `medium`, `high` or `highest`.
+  public var priority: String
+  /// Where it is in its life (contract, `alarms --json`).
+  public var state: String
+  /// The station or device, empty for the line as a whole.
+  public var station: String
+  /// What happened.
+  public var message: String
+  /// When this occurrence came, RFC 3339.
+  public var raisedAt: String
+  /// What to do, in one sentence; null from a daemon that does not say.
+  public var remedy: String?
+
+  /// Makes a reply.
+  public init(
+    id: String, occurrence: UInt32, kind: String, priority: String, state: String, station: String,
+    message: String, raisedAt: String, remedy: String? = nil
+  ) {
+    self.id = id
+    self.occurrence = occurrence
+    self.kind = kind
+    self.priority = priority
+    self.state = state
+    self.station = station
+    self.message = message
+    self.raisedAt = raisedAt
+    self.remedy = remedy
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case id, occurrence, kind, priority, state, station, message, remedy
+    case raisedAt = "raised_at"
+  }
+}
+
+/// One serial: where it is in its life and all that happened to it.
+public struct UnitReply: Sendable, Equatable, Codable {
+  /// GTIN, 14 digits.
+  public var gtin: String
+  /// Serial.
+  public var serial: String
+  /// OPEN-SCS word, or `in_doubt`.
+  public var state: String
+  /// Whether it is on hold.
+  public var hold: Bool
+  /// The batch whose pool has it; null from a daemon that does not say.
+  public var batch: String?
+  /// All that happened, the oldest first.
+  public var history: [Entry]
+
+  /// One thing that happened to a serial.
+  public struct Entry: Sendable, Equatable, Codable {
+    /// When, RFC 3339.
+    public var at: String
+    /// What, in one word.
+    public var event: String
+    /// Who ordered it, empty for the daemon itself.
+    public var actor: String
+    /// What explains it.
+    public var detail: String
+
+    /// Makes an entry.
+    public init(at: String, event: String, actor: String, detail: String) {
+      self.at = at
+      self.event = event
+      self.actor = actor
+      self.detail = detail
+    }
+  }
+
+  /// Makes a reply.
+  public init(
+    gtin: String, serial: String, state: String, hold: Bool, batch: String? = nil, history: [Entry]
+  ) {
+    self.gtin = gtin
+    self.serial = serial
+    self.state = state
+    self.hold = hold
+    self.batch = batch
+    self.history = history
+  }
+}
+
+/// One scanner and its health.
+public struct ScannerReply: Sendable, Equatable, Codable {
+  /// Its name in the configuration.
+  public var name: String
+  /// `serial`, `hid`, `keyboard` or `tcp`.
+  public var transport: String
+  /// Path or address.
+  public var device: String
+  /// `online` or `offline`.
+  public var state: String
+  /// Why it is offline, empty when it is online.
+  public var reason: String
+  /// Messages since the daemon started.
+  public var messages: Int
+  /// When the last message came, RFC 3339; null when none came since the start.
+  public var lastMessageAt: String?
+
+  /// Makes a reply.
+  public init(
+    name: String, transport: String, device: String, online: Bool, reason: String = "",
+    messages: Int, lastMessageAt: String?
+  ) {
+    self.name = name
+    self.transport = transport
+    self.device = device
+    state = online ? "online" : "offline"
+    self.reason = reason
+    self.messages = messages
+    self.lastMessageAt = lastMessageAt
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case name, transport, device, state, reason, messages
+    case lastMessageAt = "last_message_at"
+  }
+
+  /// Encodes every field, those without a value as null.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(name, forKey: .name)
+    try fields.encode(transport, forKey: .transport)
+    try fields.encode(device, forKey: .device)
+    try fields.encode(state, forKey: .state)
+    try fields.encode(reason, forKey: .reason)
+    try fields.encode(messages, forKey: .messages)
+    try fields.encode(lastMessageAt, forKey: .lastMessageAt)
+  }
+}
+
+/// One PLC and its health.
+public struct PLCReply: Sendable, Equatable, Codable {
+  /// Its name in the configuration.
+  public var name: String
+  /// `tcp` or `rtu`.
+  public var transport: String
+  /// Host and port, or device path.
+  public var address: String
+  /// `online` or `offline`.
+  public var state: String
+  /// Why it is offline, empty when it is online.
+  public var reason: String
+  /// The PLC's epoch; null while it is offline.
+  public var epoch: Int?
+  /// Whether the PLC now obeys a run permit of 1; null while it is offline.
+  public var permitObeyed: Bool?
+  /// Whether the conveyor moves; null while it is offline.
+  public var conveyorMoving: Bool?
+  /// PackML StateCurrent as the register holds it; null while it is offline.
+  public var stateCurrent: Int?
+  /// Connections since the daemon started.
+  public var connections: Int
+
+  /// Makes a reply.
+  public init(
+    name: String, transport: String, address: String, online: Bool, reason: String = "",
+    epoch: Int? = nil, permitObeyed: Bool? = nil, conveyorMoving: Bool? = nil,
+    stateCurrent: Int? = nil, connections: Int = 0
+  ) {
+    self.name = name
+    self.transport = transport
+    self.address = address
+    state = online ? "online" : "offline"
+    self.reason = reason
+    self.epoch = epoch
+    self.permitObeyed = permitObeyed
+    self.conveyorMoving = conveyorMoving
+    self.stateCurrent = stateCurrent
+    self.connections = connections
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case name, transport, address, state, reason, epoch, connections
+    case permitObeyed = "permit_obeyed"
+    case conveyorMoving = "conveyor_moving"
+    case stateCurrent = "state_current"
+  }
+
+  /// Encodes every field, those without a value as null.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(name, forKey: .name)
+    try fields.encode(transport, forKey: .transport)
+    try fields.encode(address, forKey: .address)
+    try fields.encode(state, forKey: .state)
+    try fields.encode(reason, forKey: .reason)
+    try fields.encode(epoch, forKey: .epoch)
+    try fields.encode(permitObeyed, forKey: .permitObeyed)
+    try fields.encode(conveyorMoving, forKey: .conveyorMoving)
+    try fields.encode(stateCurrent, forKey: .stateCurrent)
+    try fields.encode(connections, forKey: .connections)
+  }
+}
+
+/// One batch, for `batch show`, `batch list` and `batch open`.
+public struct BatchReply: Sendable, Equatable, Codable {
+  /// The plant's own name for it.
+  public var id: String
+  /// GTIN, 14 digits.
+  public var gtin: String
+  /// Lot.
+  public var lot: String
+  /// Expiry as YYMMDD.
+  public var expiry: String
+  /// `open`, `running`, `paused` or `closed`.
+  public var state: String
+  /// How many serials its pool has.
+  public var pool: Int
+  /// How many of them are commissioned.
+  public var commissioned: Int
+  /// How many serials are in each state, by the words of `unit`; states without serials are left out.
+  public var serials: [String: Int]
+  /// SHA-256 of the serial file in hexadecimal digits.
+  public var serialsSHA256: String
+
+  /// Makes a reply.
+  public init(
+    id: String, gtin: String, lot: String, expiry: String, state: String, pool: Int,
+    commissioned: Int, serials: [String: Int] = [:], serialsSHA256: String = ""
+  ) {
+    self.id = id
+    self.gtin = gtin
+    self.lot = lot
+    self.expiry = expiry
+    self.state = state
+    self.pool = pool
+    self.commissioned = commissioned
+    self.serials = serials
+    self.serialsSHA256 = serialsSHA256
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case id, gtin, lot, expiry, state, pool, commissioned, serials
+    case serialsSHA256 = "serials_sha256"
+  }
+}
+
+/// What became of `records verify`.
+public struct VerifyReply: Sendable, Equatable, Codable {
+  /// Whether everything was read and every record holds.
+  public var intact: Bool
+  /// How many records hold.
+  public var records: Int
+  /// The first bad one, null when there is none.
+  public var firstBad: BadRecord?
+  /// Why the records could not be read to the end, null when they could.
+  public var fault: String?
+  /// How many serial files are those that were recorded.
+  public var serialFiles: Int?
+  /// How many signed heads agree with the chain.
+  public var signedHeads: Int?
+  /// The hash of the last record that holds, to be compared with one kept elsewhere.
+  public var lastHash: String?
+
+  /// The first record that does not hold.
+  public struct BadRecord: Sendable, Equatable, Codable {
+    /// Its sequence number.
+    public var sequence: Int64
+    /// What is wrong with it.
+    public var message: String
+
+    /// Makes one.
+    public init(sequence: Int64, message: String) {
+      self.sequence = sequence
+      self.message = message
+    }
+  }
+
+  /// Makes a reply.
+  public init(
+    records: Int, firstBad: BadRecord? = nil, fault: String? = nil, serialFiles: Int? = nil,
+    signedHeads: Int? = nil, lastHash: String? = nil
+  ) {
+    intact = firstBad == nil && fault == nil
+    self.records = records
+    self.firstBad = firstBad
+    self.fault = fault
+    self.serialFiles = serialFiles
+    self.signedHeads = signedHeads
+    self.lastHash = lastHash
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case intact, records, fault
+    case firstBad = "first_bad"
+    case serialFiles = "serial_files"
+    case signedHeads = "signed_heads"
+    case lastHash = "last_hash"
+  }
+
+  /// Encodes every field, `first_bad` and `fault` as null where there is none.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(intact, forKey: .intact)
+    try fields.encode(records, forKey: .records)
+    try fields.encode(firstBad, forKey: .firstBad)
+    try fields.encode(fault, forKey: .fault)
+    try fields.encodeIfPresent(serialFiles, forKey: .serialFiles)
+    try fields.encodeIfPresent(signedHeads, forKey: .signedHeads)
+    try fields.encodeIfPresent(lastHash, forKey: .lastHash)
+  }
+}
+
+/// How far something long has come.
+public struct ProgressReply: Sendable, Equatable, Codable {
+  /// What is being done, for a person: "reading serials".
+  public var phase: String
+  /// So much of it is done.
+  public var done: Int
+  /// So much there is in all, 0 when nobody knows.
+  public var total: Int
+
+  /// Makes a progress report.
+  public init(phase: String, done: Int, total: Int = 0) {
+    self.phase = phase
+    self.done = done
+    self.total = total
+  }
+}
+
+/// What a command that only does something answers: one sentence.
+public struct DoneReply: Sendable, Equatable, Codable {
+  /// What was done.
+  public var message: String
+
+  /// Makes a reply.
+  public init(message: String) { self.message = message }
+}
+
+/// The result of a command, as the daemon hands it to the wire.
+public enum CommandReply: Sendable, Equatable, Encodable {
+  /// What was done, in one sentence.
+  case done(String)
+  /// To `status`.
+  case status(StatusReply)
+  /// To `alarms`.
+  case alarms([AlarmReply])
+  /// To `unit`.
+  case unit(UnitReply)
+  /// To `scanners`.
+  case scanners([ScannerReply])
+  /// To `plcs`.
+  case plcs([PLCReply])
+  /// To `batch show`.
+  case batch(BatchReply)
+  /// To `batch list`.
+  case batches([BatchReply])
+  /// To `records verify`.
+  case verify(VerifyReply)
+
+  /// Encodes the reply that it holds, without a wrapping of its own.
+  public func encode(to encoder: any Encoder) throws {
+    switch self {
+    case .done(let message): try DoneReply(message: message).encode(to: encoder)
+    case .status(let reply): try reply.encode(to: encoder)
+    case .alarms(let reply): try reply.encode(to: encoder)
+    case .unit(let reply): try reply.encode(to: encoder)
+    case .scanners(let reply): try reply.encode(to: encoder)
+    case .plcs(let reply): try reply.encode(to: encoder)
+    case .batch(let reply): try reply.encode(to: encoder)
+    case .batches(let reply): try reply.encode(to: encoder)
+    case .verify(let reply): try reply.encode(to: encoder)
+    }
+  }
+}

@@ -1,0 +1,26 @@
+public import Line
+
+extension StopReason {
+  /// What a person on shift does next, in one sentence.
+  public var nextStep: String {
+    switch self {
+    case .startUp: "Look the line over, then release it."
+    case .operatorStop: "When the cause is gone, release the line."
+    case .containment: "Work through the containment's steps; it ends with a signature."
+    case .trackingInDoubt:
+      "Clear the packs between scanner and gate, wait until the line is in step, then release."
+    case .scannerLost: "Check the scanner's cable and power; when it is online again, release."
+    case .storageFault: "Nothing can be recorded: call maintenance; free space or mend the disk."
+    case .rejectNotConfirmed:
+      "Look for the pack between gate and bin; check gate, air and reject sensor; then release."
+    case .limitExceeded: "Find out why packs fail: print, lighting, scanner, batch; then release."
+    case .noBatchRunning: "Start a batch, then release."
+    case .linkLost: "See that the machine stands; check cable, switch and PLC; then release."
+    case .badPackPassed:
+      "Find the pack named in the alarm, hold what left since; acknowledge, then release."
+    case .machineNotReady: "Empty the reject bin, close the guards, check the air; then release."
+    case .wrongMapVersion: "The PLC program speaks another register map: call the PLC programmer."
+    case .challengeDue: "Run the challenge test, then release."
+    }
+  }
+}

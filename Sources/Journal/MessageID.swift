@@ -1,0 +1,38 @@
+/// What maintenance can look up in the journal: one fixed id for each kind of message.
+///
+/// `journalctl MESSAGE_ID=…` finds them, `journalctl -x` shows the explanation from `systemd/lineward.catalog`. An id is
+/// never given to something else.
+public enum MessageID: String, Sendable, CaseIterable {
+  case started = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a01"
+  case stopping = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a02"
+  case configurationRefused = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a03"
+  case reloaded = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a04"
+  case permitGiven = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a10"
+  case permitWithdrawn = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a11"
+  case stopConfirmed = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a12"
+  case batchOpened = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a20"
+  case batchStarted = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a21"
+  case batchPaused = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a22"
+  case batchClosed = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a23"
+  case linkUp = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a30"
+  case linkLost = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a31"
+  case plcRestarted = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a32"
+  case scannerOnline = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a33"
+  case scannerLost = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a34"
+  case trackingInDoubt = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a40"
+  case trackingInStep = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a41"
+  case unitRejected = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a42"
+  case badPackPassed = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a43"
+  case rejectNotConfirmed = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a44"
+  case unitInDoubt = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a45"
+  case alarmRaised = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a50"
+  case alarmReturned = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a51"
+  case alarmAcknowledged = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a52"
+  case alarmReset = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a53"
+  case commandRefused = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a60"
+  case storageFault = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a61"
+  case loopStandsStill = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a62"
+
+  /// The id as journald writes it: 32 hexadecimal digits.
+  public var text: String { rawValue }
+}

@@ -1,0 +1,78 @@
+internal import ArgumentParser
+internal import Control
+internal import Glibc
+internal import Records
+
+/// `records …`.
+struct RecordsCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "records", abstract: "Check the records.", subcommands: [Verify.self])
+
+  /// `records verify`.
+  struct Verify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Check the whole chain of records.",
+      discussion: """
+        Exit status 1, and the first bad record, when the chain is broken. With a directory, or when \
+        the daemon is not reachable, this program reads the records itself and changes nothing.
+        """)
+
+    /// Where the records are when neither the daemon nor the caller says so.
+    private static let defaultDirectory = "/var/lib/lineward"
+
+    @Option(
+      help: ArgumentHelp(
+        "Check the records in this directory, without the daemon.", valueName: "directory"),
+      completion: .directory)
+    var directory: String?
+    @OptionGroup var options: GlobalOptions
+
+    func run() throws {
+      let reply = try verify()
+      Output.lines(
+        options.json ? [Wire.json(reply)] : Render(colours: Output.hasColours).verify(reply))
+      if !reply.intact { throw ExitStatus.no }
+    }
+
+    private func verify() throws -> VerifyReply {
+      if let directory { return try verify(offline: directory) }
+      do {
+        return try options.answer(.recordsVerify, for: VerifyReply.self)
+      } catch let failure as Failure where failure.exit == .unreachable {
+        guard access(Self.defaultDirectory, F_OK) == 0 else {
+          throw Failure.unreachable(
+            "\(failure.message) Or name the records with --directory.")
+        }
+        Output.error(Render().failure(failure) + ["Checking \(Self.defaultDirectory) without it."])
+        return try verify(offline: Self.defaultDirectory)
+      }
+    }
+
+    private func verify(offline directory: String) throws -> VerifyReply {
+      var information = stat()
+      guard stat(directory, &information) == 0 else {
+        let reason = errno
+        let sentence =
+          "The records in \(Plain.text(directory)) cannot be read: "
+          + "\(String(cString: strerror(reason)))."
+        throw reason == EACCES ? Failure.notPermitted(sentence) : Failure.badInput(sentence)
+      }
+      var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
+      defer { progress.clear() }
+      let report = RecordVerifier.verify(directory: directory) { done, total in
+        progress.show(ProgressReply(phase: "checking records", done: done, total: total))
+      }
+      switch report.fault?.code {
+      case .missing, .foreign, .newerVersion:
+        // Not records that fail, but none that this program could check.
+        throw Failure.badInput(report.fault?.message ?? "There are no records to check.")
+      default: break
+      }
+      return VerifyReply(
+        records: report.records,
+        firstBad: report.firstBad.map { .init(sequence: $0.sequence, message: $0.message) },
+        fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
+        lastHash: "\(report.lastHash)")
+    }
+  }
+}

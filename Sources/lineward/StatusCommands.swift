@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import Control
+
+/// `status`.
+struct Status: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Show line, batch, stations, alarms and containment at a glance.")
+
+  @OptionGroup var options: GlobalOptions
+
+  func run() throws {
+    try options.ask(.status, for: StatusReply.self) { $0.status($1) }
+  }
+}
+
+/// `unit`.
+struct UnitCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "unit", abstract: "Show the state and the whole history of one unit.",
+    discussion: """
+      Exit status 1 when no batch has this serial. A serial that begins with a dash is written \
+      behind two of them: lineward unit -- -7QK2
+      """)
+
+  @Argument(help: "The serial, exact to the case.") var serial: String
+  @Option(help: "Its GTIN, where several have this serial.") var gtin: String?
+  @OptionGroup var options: GlobalOptions
+
+  func run() throws {
+    try options.ask(.unit(serial: serial, gtin: gtin), for: UnitReply.self) { $0.unit($1) }
+  }
+}
+
+/// `scanners`.
+struct Scanners: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Show the scanners and their health.")
+
+  @OptionGroup var options: GlobalOptions
+
+  func run() throws {
+    try options.ask(.scanners, for: [ScannerReply].self) { $0.scanners($1) }
+  }
+}
+
+/// `plcs`.
+struct PLCs: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "plcs", abstract: "Show the PLCs and their health.")
+
+  @OptionGroup var options: GlobalOptions
+
+  func run() throws {
+    try options.ask(.plcs, for: [PLCReply].self) { $0.plcs($1) }
+  }
+}

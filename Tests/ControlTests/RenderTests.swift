@@ -1,0 +1,210 @@
+import Control
+import Line
+import Testing
+
+@Suite("Replies as text for people")
+struct RenderTests {
+  let render = Render()
+
+  @Test("status of a line that stands")
+  func stopped() throws {
+    var status = Samples.status
+    status.stations[0].openUnits = 2
+    status.stations[0].inStep = false
+    status.containment.open = 1
+    try expectSaved("status-stopped.txt", render.status(status))
+  }
+
+  @Test("status of a line that runs well")
+  func running() throws {
+    let status = StatusReply(
+      line: "L01", runPermit: true, stopReasons: [],
+      batch: BatchStatus(
+        id: "B-1", gtin: "09506000134352", lot: "LOT/7", expiry: "270131", state: "running",
+        pool: 1_000_000, commissioned: 123_456),
+      stations: [
+        StationStatus(
+          name: "unit-1", units: 123_460, accepted: 123_458,
+          rejectedBy: [0, 0, 2], passed: 123_456, inDoubt: 0, scannerOnline: true, plcOnline: true)
+      ])
+    try expectSaved("status-running.txt", render.status(status))
+  }
+
+  @Test("status of a line where nothing has happened yet")
+  func fresh() throws {
+    let status = StatusReply(
+      line: "L01", runPermit: false, stopReasons: [9, 1], batch: nil, stations: [])
+    try expectSaved("status-fresh.txt", render.status(status))
+  }
+
+  @Test("every stop reason has a phrase and a next step, known or not")
+  func stopReasons() throws {
+    let numbers = StopReason.gravestFirst.map { Int($0.rawValue) } + [99]
+    let status = StatusReply(
+      line: "L01", runPermit: false, stopReasons: numbers, batch: nil, stations: [])
+    try expectSaved("stop-reasons.txt", render.status(status))
+  }
+
+  @Test("status in one line")
+  func oneLine() {
+    #expect(
+      render.statusLine(Samples.status)
+        == "L01 stopped: PLC link lost or just re-established, stopped by an operator | batch B-1 "
+        + "running 11/1000 | unit-1 units 16 accepted 12 rejected 4 passed 11 in doubt 1 PLC offline "
+        + "| alarms 2 (1 to acknowledge)")
+  }
+
+  @Test("alarms, the gravest first, each with what to do and to type")
+  func alarms() throws {
+    var latched = Samples.alarm
+    latched.id = "bad_pack_passed@unit-1"
+    latched.occurrence = 12
+    latched.priority = "highest"
+    latched.state = "latched_acknowledged"
+    latched.message = "Unit 77 passed after its accept was withdrawn."
+    latched.remedy = "Find the pack."
+    var odd = Samples.alarm
+    odd.id = "plc_link_lost@plc 1's"
+    odd.state = "returned"
+    odd.raisedAt = "2026-03-01T08:00:00.000Z"
+    try expectSaved("alarms.txt", render.alarms([Samples.alarm, latched, odd]))
+    #expect(render.alarms([]) == ["No alarms."])
+  }
+
+  @Test("a unit, its raw reads made harmless")
+  func unit() throws {
+    let unit = UnitReply(
+      gtin: "09506000134352", serial: "A1", state: "in_doubt", hold: true, batch: "B-1",
+      history: [
+        .init(
+          at: "2026-03-01T07:05:09.042Z", event: "verdict", actor: "",
+          detail: "unit 7, accept, ]d201095\u{1D}\u{1B}[2J\u{9B}31m\u{202E}"),
+        .init(
+          at: "2026-03-01T07:06:00.000Z", event: "alarmAcknowledged", actor: "mira (1004)",
+          detail: ""),
+      ])
+    try expectSaved("unit.txt", render.unit(unit))
+  }
+
+  @Test("devices")
+  func devices() throws {
+    try expectSaved(
+      "devices.txt",
+      render.scanners([
+        ScannerReply(
+          name: "camera-1", transport: "serial", device: "/dev/serial/by-id/usb-1", online: true,
+          messages: 1_234, lastMessageAt: "2026-03-01T07:05:09.042Z"),
+        ScannerReply(
+          name: "camera-two", transport: "tcp", device: "10.0.0.7:23", online: false,
+          reason: "connection refused", messages: 0, lastMessageAt: nil),
+      ])
+        + render.plcs([
+          PLCReply(
+            name: "plc-1", transport: "tcp", address: "127.0.0.1:502", online: true, epoch: 12_345,
+            permitObeyed: true, conveyorMoving: false, connections: 3),
+          PLCReply(
+            name: "plc-2", transport: "rtu", address: "/dev/ttyS0", online: false,
+            reason: "no answer in 500 ms"),
+        ]))
+    #expect(render.scanners([]) == ["No scanner is configured."])
+    #expect(render.plcs([]) == ["No PLC is configured."])
+  }
+
+  @Test("batches")
+  func batches() throws {
+    let running = BatchReply(
+      id: "B-1", gtin: "09506000134352", lot: "LOT/7", expiry: "270131", state: "running",
+      pool: 1000, commissioned: 11, serials: ["allocated": 985, "commissioned": 11, "in_doubt": 4],
+      serialsSHA256: String(repeating: "ab", count: 32))
+    let closed = BatchReply(
+      id: "B-0", gtin: "09506000134352", lot: "LOT/6", expiry: "261200", state: "closed",
+      pool: 25_000, commissioned: 24_987)
+    try expectSaved("batches.txt", render.batch(running) + render.batches([running, closed]))
+    #expect(render.batches([]) == ["No batch has been opened yet."])
+  }
+
+  @Test("a verification, intact and broken")
+  func verify() throws {
+    try expectSaved(
+      "verify.txt",
+      render.verify(VerifyReply(records: 12_345))
+        + render.verify(
+          VerifyReply(
+            records: 77, firstBad: .init(sequence: 78, message: "its hash does not follow")))
+        + render.verify(VerifyReply(records: 5, fault: "the disk cannot be read"))
+        + render.verify(
+          VerifyReply(
+            records: 1_234, serialFiles: 2, signedHeads: 12,
+            lastHash: String(repeating: "0f", count: 32))))
+  }
+
+  @Test("progress, with and without a known end")
+  func progress() {
+    #expect(
+      render.progress(ProgressReply(phase: "reading serials", done: 412_000, total: 1_000_000))
+        == "reading serials: 412,000 of 1,000,000 (41 %)")
+    #expect(render.progress(ProgressReply(phase: "checking", done: 5)) == "checking: 5")
+  }
+
+  @Test("what was done is a whole sentence, however the daemon words it")
+  func done() {
+    #expect(render.done(DoneReply(message: "released")) == ["Released."])
+    #expect(render.done(DoneReply(message: "Batch ü\u{1B} is open.")) == ["Batch ü<1B> is open."])
+    #expect(render.done(DoneReply(message: "")) == [""])
+  }
+
+  @Test("failures, for people and for programs")
+  func failures() {
+    let failure = Failure.refused(
+      "The line stays stopped.", causes: ["scanner lost", "no\u{7} batch"])
+    #expect(
+      render.failure(failure) == [
+        "lineward: The line stays stopped:", "  - scanner lost", "  - no<07> batch",
+      ])
+    #expect(
+      Render.json(.notFound("No unit A1."))
+        == #"{"error":{"causes":[],"code":"not-found","message":"No unit A1."},"exit":1}"#)
+  }
+
+  @Test("colours change no word and no column")
+  func colours() {
+    func bare(_ lines: [String]) -> [String] {
+      lines.map { line in
+        let parts = line.split(separator: "\u{1B}[", omittingEmptySubsequences: false)
+        let rest = parts.dropFirst().map { part in
+          part.drop { $0 != "m" }.dropFirst()
+        }
+        return ([parts[0]] + rest).joined()
+      }
+    }
+    let coloured = Render(colours: true)
+    #expect(coloured.status(Samples.status) != render.status(Samples.status))
+    #expect(bare(coloured.status(Samples.status)) == render.status(Samples.status))
+    #expect(bare(coloured.alarms([Samples.alarm])) == render.alarms([Samples.alarm]))
+  }
+}
+
+@Suite("What a person writes to open a batch")
+struct BatchFormTests {
+  @Test(
+    "what is right",
+    arguments: [
+      ("B-1", "09506000134352", "LOT/7", "270131"), ("Charge 7 ü", "00000000000000", "a", "280229"),
+      ("1", "04012345123456", "12345678901234567890", "991200"),
+    ])
+  func right(id: String, gtin: String, lot: String, expiry: String) {
+    #expect(BatchForm.problems(id: id, gtin: gtin, lot: lot, expiry: expiry) == [])
+  }
+
+  @Test("what is wrong has a sentence each")
+  func wrong() throws {
+    let cases = [
+      ("", "", "", ""), (" B", "0950600013435", "A B", "27013"),
+      (String(repeating: "B", count: 65), "09506000134351", "123456789012345678901", "271301"),
+      ("B\u{1B}", "0950600013435X", "LÖT", "270229"), ("B", "123", "L", "27O131"),
+    ]
+    try expectSaved(
+      "batch-form.txt",
+      cases.flatMap { BatchForm.problems(id: $0.0, gtin: $0.1, lot: $0.2, expiry: $0.3) })
+  }
+}

@@ -1,0 +1,84 @@
+import Control
+import Daemon
+import Testing
+
+@Suite("Roles")
+struct RolesTests {
+  /// olga 1001 in lw-operator; mika 1002 with primary group 52, lw-maintenance; sofia 1003 named as a user.
+  static let names = NameService(
+    userName: { [1001: "olga", 1002: "mika", 1003: "sofia", 1004: "guest"][$0] },
+    groupNumber: { ["lw-operator": 50, "lw-maintenance": 52][$0] },
+    groups: { name, primary in name == "olga" ? [primary, 50] : [primary] })
+
+  static func roles() throws -> Roles {
+    try Roles(
+      [
+        .operator: ["group:lw-operator"], .supervisor: ["user:sofia", "group:nobody-has-this"],
+        .maintenance: ["group:lw-maintenance"],
+      ], nameService: names)
+  }
+
+  static let olga = Peer(uid: 1001, gid: 100, pid: 1, name: "olga")
+  static let mika = Peer(uid: 1002, gid: 52, pid: 1, name: "mika")
+  static let sofia = Peer(uid: 1003, gid: 100, pid: 1, name: "sofia")
+  static let guest = Peer(uid: 1004, gid: 100, pid: 1, name: "guest")
+  static let nameless = Peer(uid: 4242, gid: 52, pid: 1, name: "uid 4242")
+  static let root = Peer(uid: 0, gid: 0, pid: 1, name: "root")
+
+  @Test("roles come from groups, primary or not, and from logins")
+  func roles() throws {
+    let roles = try Self.roles()
+    #expect(roles.roles(of: Self.olga) == [.operator])
+    #expect(roles.roles(of: Self.mika) == [.maintenance])
+    #expect(roles.roles(of: Self.sofia) == [.supervisor])
+    #expect(roles.roles(of: Self.guest) == [])
+    #expect(roles.roles(of: Self.nameless) == [.maintenance])
+    #expect(roles.roles(of: Self.root) == [])
+  }
+
+  @Test("every command is open to exactly the peers it should be", arguments: WireTests.commands)
+  func table(command: Command) throws {
+    let roles = try Self.roles()
+    let peers = [Self.olga, Self.mika, Self.sofia, Self.guest, Self.root]
+    let allowed = peers.filter { roles.refusal(of: command, to: $0) == nil }.map(\.name)
+    switch command {
+    case .lineStop: #expect(allowed == ["olga", "mika", "sofia", "root"])
+    case .reset: #expect(allowed == ["mika", "sofia", "root"])
+    case let command where command.onlyReads: #expect(allowed == peers.map(\.name))
+    default: #expect(allowed == ["olga", "sofia", "root"])
+    }
+  }
+
+  @Test("a refusal names the role that is needed")
+  func sentences() throws {
+    let roles = try Self.roles()
+    #expect(
+      roles.refusal(of: .lineRelease, to: Self.mika)
+        == .notPermitted(
+          "\"line release\" needs the role operator or supervisor; mika has only maintenance."))
+    #expect(
+      roles.refusal(of: .reset(id: "x"), to: Self.guest)
+        == .notPermitted("\"reset\" needs the role supervisor or maintenance; guest has none."))
+    #expect(roles.refusal(of: .lineRelease, to: Self.mika)?.exit.rawValue == 77)
+  }
+
+  @Test(
+    "an entry that names neither user nor group is an error",
+    arguments: [
+      "olga", "group:", "user:", "", ":", "Group:x", "role:x",
+    ])
+  func badEntry(entry: String) {
+    #expect(throws: Roles.BadEntry(role: .quality, entry: entry)) {
+      _ = try Roles([.quality: [entry]], nameService: Self.names)
+    }
+  }
+
+  @Test("the machine's own name service knows root, and tells who is nobody")
+  func system() {
+    #expect(NameService.system.userName(0) == "root")
+    #expect(NameService.system.groupNumber("root") == 0)
+    #expect(NameService.system.groups("root", 0).contains(0))
+    #expect(NameService.system.userName(3_999_999_999) == nil)
+    #expect(NameService.system.groupNumber("no-such-group-here") == nil)
+  }
+}

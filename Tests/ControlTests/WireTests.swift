@@ -1,0 +1,324 @@
+import Control
+import Testing
+
+@Suite("The lines of the control socket")
+struct WireTests {
+  static let commands: [Command] = [
+    .status, .watch,
+    .batchOpen(id: "B-1", gtin: "09506000134352", lot: "L\"1\\", expiry: "270131"),
+    .batchStart(id: "B-1"), .batchStart(id: nil), .batchPause(id: "B-1"), .batchPause(id: nil),
+    .batchClose(id: "B-1"), .batchClose(id: nil), .batchShow(id: "B-1"), .batchShow(id: nil),
+    .batchList, .lineRelease, .lineStop(reason: "Stau am Tor – \u{1F6D1}"),
+    .unit(serial: "A1\u{1D}B", gtin: nil), .unit(serial: "A1", gtin: "09506000134352"), .alarms,
+    .acknowledge(id: "scanner_lost@camera-1", occurrence: 7, comment: nil),
+    .acknowledge(id: "scanner_lost@camera-1", occurrence: .max, comment: "plug"),
+    .reset(id: "bad_pack_passed"), .scanners, .plcs, .recordsVerify,
+  ]
+
+  @Test("every command comes back from its line as it went", arguments: commands)
+  func commandRoundTrip(command: Command) throws {
+    let line = Wire.line(request: command)
+    #expect(line.last == UInt8(ascii: "\n"))
+    #expect(!line.dropLast().contains(UInt8(ascii: "\n")))
+    #expect(try Wire.command(from: Array(line.dropLast())) == command)
+  }
+
+  @Test("a request is one flat object")
+  func requestForm() {
+    #expect(
+      text(Wire.line(request: .lineStop(reason: "jam")))
+        == #"{"command":"line stop","reason":"jam","version":1}"# + "\n")
+    #expect(
+      text(Wire.line(request: .acknowledge(id: "a", occurrence: 2, comment: nil)))
+        == #"{"command":"ack","id":"a","occurrence":2,"version":1}"# + "\n")
+  }
+
+  @Test(
+    "a line that is no request is answered with what is wrong with it",
+    arguments: [
+      ("", 65, "bad-input", "it is no JSON"),
+      ("hello", 65, "bad-input", "it is no JSON"),
+      ("[1,2]", 65, "bad-input", "it is no JSON object"),
+      ("{}", 65, "bad-input", "\"version\" is missing"),
+      (#"{"version":"1"}"#, 65, "bad-input", "\"version\" has the wrong type"),
+      (#"{"version":2,"command":"status"}"#, 69, "other-version", "was asked in version 2"),
+      (#"{"version":1}"#, 65, "bad-input", "\"command\" is missing"),
+      (#"{"version":1,"command":"fly\u001b[31m"}"#, 64, "usage", #"no command "fly<1B>[31m""#),
+      (#"{"version":1,"command":"line stop"}"#, 65, "bad-input", "\"reason\" is missing"),
+      (
+        #"{"version":1,"command":"ack","id":"a","occurrence":-1}"#, 65, "bad-input", "occurrence"
+      ),
+      (#"{"version":1,"command":"status"}}"#, 65, "bad-input", "it is no JSON"),
+    ])
+  func badRequest(line: String, exit: Int32, code: String, words: String) {
+    #expect {
+      try Wire.command(from: Array(line.utf8))
+    } throws: { error in
+      guard let failure = error as? Failure else { return false }
+      return failure.exit.rawValue == exit && failure.code == code
+        && failure.message.contains(words)
+    }
+  }
+
+  @Test("deep nesting is refused, not followed")
+  func deepNesting() {
+    let line = Array(String(repeating: "[", count: 60_000).utf8)
+    #expect(throws: Failure.self) { try Wire.command(from: line) }
+  }
+
+  @Test(
+    "requests with random damage are read or refused, never more",
+    arguments: 1...8 as ClosedRange<UInt64>)
+  func damage(seed: UInt64) {
+    var random = SplitMix(state: seed)
+    let lines = Self.commands.map { Array(Wire.line(request: $0).dropLast()) }
+    for _ in 0..<500 {
+      var line = lines[Int(random.next() % UInt64(lines.count))]
+      for _ in 0..<(1 + random.next() % 4) where !line.isEmpty {
+        let place = Int(random.next() % UInt64(line.count))
+        switch random.next() % 4 {
+        case 0: line[place] = UInt8(truncatingIfNeeded: random.next())
+        case 1: line.remove(at: place)
+        case 2: line.insert(UInt8(truncatingIfNeeded: random.next()), at: place)
+        default: line.removeSubrange(place...)
+        }
+      }
+      do throws(Failure) {
+        // What can still be read is a command that comes back from its own line.
+        let command = try Wire.command(from: line)
+        let again = try Wire.command(from: Array(Wire.line(request: command).dropLast()))
+        #expect(again == command)
+      } catch {
+        #expect([64, 65, 69].contains(error.exit.rawValue), "seed \(seed): \(error)")
+      }
+    }
+  }
+
+  @Test("a failure keeps exit, code, message and causes on its way")
+  func failureRoundTrip() throws {
+    let failure = Failure.refused("The line stays stopped.", causes: ["scanner lost", "no batch"])
+    let line = Wire.line(final: .failure(failure))
+    #expect(
+      text(line)
+        == #"{"error":{"causes":["scanner lost","no batch"],"code":"refused","#
+        + #""message":"The line stays stopped."},"exit":75,"ok":false,"version":1}"# + "\n")
+    guard
+      case .final(.failure(let back)) = try Wire.reply(from: line.dropLast(), as: DoneReply.self)
+    else {
+      Issue.record("no final line")
+      return
+    }
+    #expect(back == failure)
+  }
+
+  @Test("an answer longer than the limit becomes a failure that says so")
+  func replyTooLong() throws {
+    let history = (0..<20_000).map {
+      UnitReply.Entry(at: WallTime.text(milliseconds: $0), event: "verdict", actor: "", detail: "x")
+    }
+    let unit = UnitReply(
+      gtin: "09506000134352", serial: "A", state: "encoded", hold: false, history: history)
+    let line = Wire.line(final: .success(.unit(unit)))
+    #expect(line.count < 1000)
+    #expect(text(line).contains("reply-too-long"))
+  }
+
+  @Test("progress, event and result are told apart")
+  func replyKinds() throws {
+    let progress = ProgressReply(phase: "reading serials", done: 5, total: 10)
+    guard
+      case .progress(progress) = try Wire.reply(
+        from: Wire.line(progress: progress).dropLast(), as: DoneReply.self)
+    else {
+      Issue.record("no progress")
+      return
+    }
+    guard
+      case .event(Samples.status) = try Wire.reply(
+        from: Wire.line(event: Samples.status).dropLast(), as: StatusReply.self)
+    else {
+      Issue.record("no event")
+      return
+    }
+    guard
+      case .final(.success(let done)) = try Wire.reply(
+        from: Wire.line(final: .success(.done("Released."))).dropLast(), as: DoneReply.self)
+    else {
+      Issue.record("no result")
+      return
+    }
+    #expect(done.message == "Released.")
+  }
+
+  @Test("fields that a newer daemon adds are passed over")
+  func newerFields() throws {
+    let line = #"{"version":1,"ok":true,"new":[1],"result":{"message":"x","more":{}}}"#
+    guard
+      case .final(.success(let done)) = try Wire.reply(from: Array(line.utf8), as: DoneReply.self)
+    else {
+      Issue.record("no result")
+      return
+    }
+    #expect(done.message == "x")
+  }
+
+  private func text(_ line: [UInt8]) -> String { String(decoding: line, as: UTF8.self) }
+}
+
+@Suite("JSON as the contract has it")
+struct ReplyTests {
+  @Test("status, with a batch")
+  func status() {
+    #expect(
+      Wire.json(Samples.status)
+        == #"{"alarms":{"active":2,"unacknowledged":1},"batch":{"commissioned":11,"expiry":"270131","#
+        + #""gtin":"09506000134352","id":"B-1","lot":"LOT/7","pool":1000,"state":"running"},"#
+        + #""containment":{"open":0},"line":"L01","run_permit":false,"stations":[{"accepted":12,"#
+        + #""in_doubt":1,"name":"unit-1","passed":11,"plc":"offline","rejected":4,"#
+        + #""rejected_by":{"15":1,"2":3},"scanner":"online","units":16}],"stop_reason":10,"#
+        + #""stop_reasons":[10,2],"version":1}"#)
+  }
+
+  @Test("status without a batch has it as null")
+  func statusWithoutBatch() {
+    let status = StatusReply(
+      line: "L01", runPermit: true, stopReasons: [], batch: nil, stations: [])
+    #expect(
+      Wire.json(status)
+        == #"{"alarms":{"active":0,"unacknowledged":0},"batch":null,"containment":{"open":0},"#
+        + #""line":"L01","run_permit":true,"stations":[],"stop_reason":0,"stop_reasons":[],"version":1}"#
+    )
+  }
+
+  @Test("an alarm")
+  func alarm() {
+    #expect(
+      Wire.json([Samples.alarm])
+        == #"[{"id":"scanner_lost@camera-1","kind":"scanner_lost","message":"Scanner camera-1 is "#
+        + #"gone.","occurrence":3,"priority":"medium","raised_at":"2026-03-01T07:05:09.042Z","#
+        + #""remedy":"Check the cable.","state":"unacknowledged","station":"camera-1"}]"#)
+  }
+
+  @Test("a unit")
+  func unit() {
+    let unit = UnitReply(
+      gtin: "09506000134352", serial: "A1", state: "encoded", hold: false,
+      history: [
+        .init(at: "2026-03-01T07:05:09.042Z", event: "verdict", actor: "", detail: "accept")
+      ])
+    #expect(
+      Wire.json(unit)
+        == #"{"gtin":"09506000134352","history":[{"actor":"","at":"2026-03-01T07:05:09.042Z","#
+        + #""detail":"accept","event":"verdict"}],"hold":false,"serial":"A1","state":"encoded"}"#)
+  }
+
+  @Test("a verification that found nothing bad says null")
+  func verify() {
+    #expect(
+      Wire.json(VerifyReply(records: 7))
+        == #"{"fault":null,"first_bad":null,"intact":true,"records":7}"#)
+  }
+}
+
+@Suite("Lines out of bytes")
+struct LineAssemblerTests {
+  @Test("lines come out the same however their bytes come in", arguments: 1...40)
+  func dripFeed(step: Int) {
+    let input = Array("{\"a\":1}\n\n{\"b\":2}\r\n0123456789ABCDEFG\nlast\nunfinished".utf8)
+    var assembler = LineAssembler(lengthMax: 16)
+    var lines: [LineAssembler.Line] = []
+    var start = 0
+    while start < input.count {
+      let end = min(start + step, input.count)
+      assembler.append(input[start..<end])
+      while let line = assembler.next() { lines.append(line) }
+      start = end
+    }
+    #expect(
+      lines == [
+        .whole(Array("{\"a\":1}".utf8)), .whole([]), .whole(Array("{\"b\":2}".utf8)), .tooLong,
+        .whole(Array("last".utf8)),
+      ])
+    #expect(assembler.hasUnfinishedLine)
+    #expect(assembler.rest() == .whole(Array("unfinished".utf8)))
+    #expect(assembler.rest() == nil)
+    #expect(!assembler.hasUnfinishedLine)
+  }
+
+  @Test("of a line without an end only the limit is kept")
+  func endless() {
+    var assembler = LineAssembler(lengthMax: 1000)
+    var tooLong = 0
+    for _ in 0..<1000 {
+      assembler.append(repeatElement(UInt8(ascii: "x"), count: 1024))
+      while let line = assembler.next() {
+        #expect(line == .tooLong)
+        tooLong += 1
+      }
+      #expect(assembler.waitingCount <= 2024)
+    }
+    #expect(tooLong == 1)
+    assembler.append(Array("\nafter\n".utf8))
+    #expect(assembler.next() == .whole(Array("after".utf8)))
+  }
+
+  @Test("a line of exactly the limit is taken, one more is not")
+  func limit() {
+    var assembler = LineAssembler(lengthMax: 4)
+    assembler.append(Array("1234\n12345\n".utf8))
+    #expect(assembler.next() == .whole(Array("1234".utf8)))
+    #expect(assembler.next() == .tooLong)
+    #expect(assembler.next() == nil)
+    #expect(!assembler.hasUnfinishedLine)
+  }
+}
+
+@Suite("Wall time")
+struct WallTimeTests {
+  @Test(
+    "a moment is written as RFC 3339 in UTC with milliseconds",
+    arguments: [
+      (0, "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
+      (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+      (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+      (1_772_348_709_042, "2026-03-01T07:05:09.042Z"),
+      (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+      (Int64.min, "0000-01-01T00:00:00.000Z"), (Int64.max, "9999-12-31T23:59:59.999Z"),
+    ] as [(Int64, String)])
+  func text(milliseconds: Int64, expected: String) {
+    #expect(WallTime.text(milliseconds: milliseconds) == expected)
+  }
+}
+
+/// Small random numbers from a seed (SplitMix64).
+struct SplitMix {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+}
+
+/// What several tests show.
+enum Samples {
+  static let status = StatusReply(
+    line: "L01", runPermit: false, stopReasons: [10, 2],
+    batch: BatchStatus(
+      id: "B-1", gtin: "09506000134352", lot: "LOT/7", expiry: "270131", state: "running",
+      pool: 1000, commissioned: 11),
+    stations: [
+      StationStatus(
+        name: "unit-1", units: 16, accepted: 12,
+        rejectedBy: [0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0], passed: 11, inDoubt: 1,
+        scannerOnline: true, plcOnline: false)
+    ], alarms: .init(active: 2, unacknowledged: 1))
+
+  static let alarm = AlarmReply(
+    id: "scanner_lost@camera-1", occurrence: 3, kind: "scanner_lost", priority: "medium",
+    state: "unacknowledged", station: "camera-1", message: "Scanner camera-1 is gone.",
+    raisedAt: "2026-03-01T07:05:09.042Z", remedy: "Check the cable.")
+}
