@@ -59,7 +59,7 @@ check: lint packages ## lint, build, unit tests; no processes started, no units 
 	swift test --skip-build --skip ProcessTests --skip WholeLineTests
 
 .PHONY: test
-test: packages ## all tests; what CI runs
+test: lint packages units ## all tests; what CI runs
 	$(SWIFT_BUILD) --build-tests
 	swift test --skip-build
 

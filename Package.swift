@@ -11,16 +11,107 @@ let strict: [SwiftSetting] = [
 /// The pure rooms and the rings also say `unsafe` wherever memory safety rests on them.
 let pure: [SwiftSetting] = strict + [.strictMemorySafety()]
 
+let argumentParser: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
 let package = Package(
   name: "lineward",
-  products: [.library(name: "GS1", targets: ["GS1"])],
+  products: [
+    .executable(name: "linewardd", targets: ["linewardd"]),
+    .executable(name: "lineward", targets: ["lineward"]),
+    .executable(name: "linewardsim", targets: ["linewardsim"]),
+    .library(name: "GS1", targets: ["GS1"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+  ],
   targets: [
+    // C libraries, one target each; see docs/ARCHITECTURE.md, "Dependencies".
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
+    .systemLibrary(
+      name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    .target(name: "CToml", linkerSettings: [.linkedLibrary("tomlplusplus")]),
+
+    // Pure rooms.
     .target(name: "GS1", swiftSettings: pure),
     .target(name: "Alarms", swiftSettings: pure),
     .target(name: "Line", dependencies: ["GS1", "Alarms"], swiftSettings: pure),
+    .target(name: "Rings", swiftSettings: pure),
+
+    // Rooms that know the machine.
+    .target(name: "Records", dependencies: ["Line", "Alarms", grdb, grdbSQLite, crypto], swiftSettings: strict),
+    .target(name: "Devices", dependencies: ["Line", "Rings", "CLinux"], swiftSettings: strict),
+    .target(
+      name: "PLCLink", dependencies: ["Line", "Rings", "CModbus", "CLinux"], swiftSettings: strict),
+    .target(name: "Control", dependencies: ["Line", "CLinux"], swiftSettings: strict),
+    .target(name: "Configuration", dependencies: ["CToml"], swiftSettings: strict),
+    .target(name: "Journal", dependencies: ["CSystemd", "CLinux", logging], swiftSettings: strict),
+    .target(
+      name: "Daemon",
+      dependencies: [
+        "GS1", "Alarms", "Line", "Rings", "Records", "Devices", "PLCLink", "Control",
+        "Configuration", "Journal", "CLinux", logging, argumentParser,
+      ], swiftSettings: strict),
+    .target(name: "Simulation", dependencies: ["CLinux", "CToml"], swiftSettings: strict),
+
+    // Programs.
+    .executableTarget(name: "linewardd", dependencies: ["Daemon"], swiftSettings: strict),
+    .executableTarget(
+      name: "lineward",
+      dependencies: ["Control", "GS1", "Line", "Records", "CLinux", argumentParser],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "linewardsim", dependencies: ["Simulation", "Control", "CLinux", argumentParser],
+      swiftSettings: strict),
+
+    // What `make bench` runs, and the plain C program that it measures against.
+    .executableTarget(
+      name: "linewardbench",
+      dependencies: [
+        "Alarms", "Daemon", "Devices", "GS1", "Line", "PLCLink", "Records", "Rings", "CLinux", argumentParser,
+      ],
+      swiftSettings: strict),
+    .executableTarget(name: "linewardfloor", dependencies: ["CModbus"]),
+
+    // Tests.
     .testTarget(
       name: "GS1Tests", dependencies: ["GS1"], resources: [.copy("Fixtures")],
       swiftSettings: strict),
     .testTarget(name: "LineTests", dependencies: ["Line", "Alarms"], swiftSettings: strict),
-  ]
+    .testTarget(name: "RingsTests", dependencies: ["Rings"], swiftSettings: strict),
+    .testTarget(
+      name: "RecordsTests", dependencies: ["Records", "Line", "Alarms", grdb, grdbSQLite, crypto],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DevicesTests", dependencies: ["Devices", "Line", "Rings", "CLinux"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "PLCLinkTests", dependencies: ["PLCLink", "Line", "Rings", "CLinux"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ControlTests", dependencies: ["Control", "Daemon", "Line", "lineward", "CLinux"],
+      exclude: ["Saved"], swiftSettings: strict),
+    .testTarget(
+      name: "ConfigurationTests", dependencies: ["Configuration", "CToml"], swiftSettings: strict),
+    .testTarget(
+      name: "JournalTests", dependencies: ["Journal", "CSystemd", logging], swiftSettings: strict),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Simulation", "CLinux"], swiftSettings: strict),
+    .testTarget(
+      name: "WholeLineTests",
+      dependencies: ["Simulation", "PLCLink", "Devices", "Line", "Alarms"], swiftSettings: strict),
+    .testTarget(
+      name: "ProcessTests",
+      dependencies: ["linewardd", "lineward", "linewardsim", "Simulation", "Control", "CLinux"],
+      swiftSettings: strict),
+  ],
+  cxxLanguageStandard: .cxx17
 )

@@ -1,0 +1,319 @@
+internal import ArgumentParser
+internal import Configuration
+internal import Control
+internal import Devices
+internal import Dispatch
+internal import Glibc
+internal import Journal
+internal import Line
+internal import Logging
+internal import PLCLink
+internal import Records
+internal import Rings
+internal import Synchronization
+
+/// Joins the rooms to one daemon and takes them apart again in order.
+final class Composition: Sendable {
+  /// Bytes for scanner messages between devices and loop: 1 MiB holds more than a thousand of the longest, which is
+  /// longer than the watchdog lets the loop stand still at 1,200 packs a minute.
+  static let frameRingBytes = 1 << 20
+
+  private let path: String
+  private let started: Configuration
+  private let roles: Mutex<Roles>
+  private let logger: Logger
+
+  init(path: String, configuration: Configuration) throws {
+    self.path = path
+    started = configuration
+    logger = ServiceManager.logger(identifier: "linewardd")
+    roles = Mutex(try Composition.roles(of: configuration))
+  }
+
+  /// Runs until a signal ends it.
+  ///
+  /// - Throws: An exit status, after having said why.
+  func run() throws {
+    // Signals are taken by sources, from the first moment on.
+    for number in [SIGTERM, SIGINT, SIGHUP] { signal(number, SIG_IGN) }
+    let logger = logger
+    let notices = NoticeLog(logger)
+    let configuration = started
+
+    let recovery: LineLoop.Recovery
+    do throws(StorageFault) {
+      recovery = try Composition.recover(configuration)
+    } catch {
+      logger.critical(
+        "\(error.message)", metadata: ["message-id": "\(MessageID.storageFault.text)"])
+      throw ExitCode(error.exitStatus)
+    }
+
+    // Descriptors of Modbus have to stay below 1024 (libmodbus uses select), so links come first.
+    let frames = FrameRing(capacity: Composition.frameRingBytes)
+    let loopBox = LoopBox()
+    let links = configuration.plcs.indices.map { index in
+      PLCLink(
+        Composition.linkSettings(configuration, plc: index, core: recovery.core),
+        loopTurns: { loopBox.turns }, wake: { loopBox.ring() })
+    }
+    let linkOfStation = configuration.stations.map(\.plc)
+    let loop = LineLoop(
+      recovery: recovery, frames: frames, plcRings: links.map(\.events),
+      recover: { () throws(StorageFault) in try Composition.recover(configuration) },
+      post: { station, order in
+        links[linkOfStation[station]].post(StationOrder(station: UInt16(station), order: order))
+      }, notices: { notices.write($0) })
+    loopBox.set(loop)
+    let bank = ScannerBank(
+      configuration.scanners.map(Composition.scannerSettings), frames: frames,
+      wake: { loop.bell.ring() })
+
+    let desk = ControlDesk(
+      loop: loop, directory: configuration.storage.directory,
+      roles: { self.roles.withLock { $0 } },
+      scanners: { Composition.scannerReplies(configuration, bank) },
+      plcs: { Composition.plcReplies(configuration, links, $0) })
+    let server: ControlServer
+    do throws(ControlServer.SocketError) {
+      if let descriptor = ServiceManager.controlSocket() {
+        server = ControlServer(
+          listening: descriptor, statusProvider: { desk.status($0) },
+          handler: { desk.handle($0, peer: $1, descriptor: $2, responder: $3) })
+      } else {
+        server = try ControlServer(
+          path: configuration.control.socket, statusProvider: { desk.status($0) },
+          handler: { desk.handle($0, peer: $1, descriptor: $2, responder: $3) })
+      }
+    } catch {
+      logger.critical("\(error.description)")
+      throw ExitCode(73)
+    }
+
+    loop.start()
+    for link in links where !link.start() {
+      logger.critical("no thread for a PLC link: the machine is out of resources")
+      throw ExitCode(71)
+    }
+    bank.start()
+    server.start()
+    logger.notice(
+      "Lineward \(LinewardDaemon.version) runs line \(configuration.line.id); the permit is 0 until line release",
+      metadata: ["message-id": "\(MessageID.started.text)"])
+    ServiceManager.ready(status: "line \(configuration.line.id) is watched")
+
+    let watchdog = watchdog(loop: loop, links: links, bank: bank)
+    watchdog?.start()
+    waitForSignals { self.reload(loop: loop) }
+
+    ServiceManager.stopping()
+    logger.notice("Lineward ends", metadata: ["message-id": "\(MessageID.stopping.text)"])
+    server.stop()
+    // The permit falls and is recorded first; then the links tell the PLC and go.
+    let stopped = DispatchSemaphore(value: 0)
+    loop.send(.command(.shutDown, actor: "") { _ in stopped.signal() })
+    _ = stopped.wait(timeout: .now() + .seconds(5))
+    for link in links { link.stop() }
+    bank.stop()
+    watchdog?.stop()
+    loop.stop()
+    notices.drain()
+  }
+
+  // MARK: Start
+
+  /// Opens the records and replays them into a core: the one way back after a start, a crash and a storage fault.
+  static func recover(_ configuration: Configuration) throws(StorageFault) -> LineLoop.Recovery {
+    let directory = configuration.storage.directory
+    let store = try RecordStore(directory: directory, line: configuration.line.id)
+    var core = LineController(settings: Composition.lineSettings(configuration))
+    do {
+      // Pools of closed batches would only take memory: find out which are closed before loading any.
+      var closed: Set<UInt32> = []
+      try store.replay { stored in
+        if stored.record.kind == .batchClosed { closed.insert(stored.record.batch) }
+      }
+      try store.replay { stored in
+        if stored.record.kind == .batchOpened {
+          let description = try BatchDescription(encoded: stored.record.raw)
+          let number = stored.record.batch
+          let pool =
+            closed.contains(number)
+            ? nil
+            : try SerialFile.load(
+              path: SerialFile.path(number: number, directory: directory),
+              expectedHash: description.sha256)
+          core.adopt(
+            Batch(
+              number: number, id: description.id, gtin: description.gtin, lot: description.lot,
+              expiry: description.expiry, poolCount: description.count,
+              serialsHash: description.sha256, pool: pool))
+        }
+        core.replay(stored.record, wall: stored.wall)
+      }
+    } catch let fault as StorageFault {
+      store.close()
+      throw fault
+    } catch {
+      store.close()
+      throw StorageFault(
+        .corrupt, "The records in \(directory) cannot be replayed: \(error).", path: directory)
+    }
+    core.begin(detail: "Lineward \(LinewardDaemon.version)", wall: Clock.wall)
+    return LineLoop.Recovery(store: store, core: core)
+  }
+
+  static func lineSettings(_ configuration: Configuration) -> LineSettings {
+    LineSettings(
+      line: configuration.line.id,
+      scanners: configuration.scanners.map {
+        ScannerSettings(
+          name: $0.name, noRead: $0.noRead, requireSymbology: $0.requireSymbology,
+          gradeSeparator: $0.gradeSeparator)
+      },
+      stations: configuration.stations.map {
+        StationSettings(
+          name: $0.name, plc: configuration.plcs[$0.plc].name, scanners: $0.scanners,
+          slots: $0.slots, tracksTriggers: $0.tracksTriggers,
+          readTimeout: Instant.Span($0.readTimeout), earlyRead: Instant.Span($0.earlyRead),
+          quiet: Instant.Span($0.quiet), silentIsDoubt: $0.silentIsDoubt,
+          gateOutcomes: $0.gateOutcomes)
+      },
+      limits: LineSettings.Limits(
+        consecutiveRejects: configuration.limits.consecutiveRejects,
+        consecutiveNoReads: configuration.limits.consecutiveNoReads,
+        stopConfirm: Instant.Span(configuration.limits.stopConfirm),
+        outcome: Instant.Span(configuration.limits.outcome)),
+      minimumGradeTenths: configuration.minimumGradeTenths)
+  }
+
+  private static func linkSettings(
+    _ configuration: Configuration, plc index: Int, core: LineController
+  ) -> PLCLink.Settings {
+    let plc = configuration.plcs[index]
+    let stations = configuration.stations.indices.filter { configuration.stations[$0].plc == index }
+    return PLCLink.Settings(
+      name: plc.name, host: plc.host, port: plc.port, unitID: plc.unitID,
+      poll: Instant.Span(plc.poll), timeout: Instant.Span(plc.timeout),
+      stations: stations.map { number in
+        let station = configuration.stations[number]
+        let resume = core.resumePoint(station: number)
+        return PLCLink.Station(
+          number: UInt16(number),
+          blocks: BlockSession.Settings(
+            hostBase: Int(station.hostBase), plcBase: Int(station.plcBase), slots: station.slots,
+            heartbeat: Instant.Span(plc.heartbeat), lost: Instant.Span(plc.lost)),
+          resumingAt: BlockSession.OutcomeMark(epoch: resume.epoch, sequence: resume.outcome))
+      })
+  }
+
+  private static func scannerSettings(
+    _ scanner: Configuration.Scanner
+  ) -> ScannerBank.Scanner {
+    ScannerBank.Scanner(
+      name: scanner.name, device: scanner.device, baud: scanner.baud, prefix: scanner.prefix,
+      suffix: scanner.suffix)
+  }
+
+  private static func roles(of configuration: Configuration) throws -> Roles {
+    try Roles([
+      .operator: configuration.roles.operator, .supervisor: configuration.roles.supervisor,
+      .quality: configuration.roles.quality, .maintenance: configuration.roles.maintenance,
+    ])
+  }
+
+  // MARK: Running
+
+  /// Sleeps until SIGTERM or SIGINT; `reload` is called for each SIGHUP.
+  private func waitForSignals(reload: @escaping @Sendable () -> Void) {
+    let queue = DispatchQueue(label: "lineward.signals")
+    let ended = DispatchSemaphore(value: 0)
+    let sources = [SIGTERM, SIGINT, SIGHUP].map { number in
+      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+      source.setEventHandler { @Sendable in
+        if number == SIGHUP { reload() } else { ended.signal() }
+      }
+      source.resume()
+      return source
+    }
+    ended.wait()
+    for source in sources { source.cancel() }
+  }
+
+  /// Loads the configuration anew. Whatever is wrong with it, the daemon goes on with what it has.
+  private func reload(loop: LineLoop) {
+    ServiceManager.reloading()
+    defer { ServiceManager.ready(status: "line \(started.line.id) is watched") }
+    let refused: Logger.Metadata = ["message-id": "\(MessageID.configurationRefused.text)"]
+    let new: Configuration
+    do throws(ConfigurationProblems) {
+      new = try Configuration.load(path: path)
+    } catch {
+      for problem in error.problems {
+        logger.error("reload refused: \(problem.description)", metadata: refused)
+      }
+      return
+    }
+    var comparable = new
+    comparable.limits = started.limits
+    comparable.minimumGradeTenths = started.minimumGradeTenths
+    comparable.roles = started.roles
+    comparable.containmentMinutes = started.containmentMinutes
+    if comparable.stations.count == started.stations.count {
+      for index in comparable.stations.indices {
+        comparable.stations[index].readTimeout = started.stations[index].readTimeout
+        comparable.stations[index].earlyRead = started.stations[index].earlyRead
+        comparable.stations[index].quiet = started.stations[index].quiet
+        comparable.stations[index].silentIsDoubt = started.stations[index].silentIsDoubt
+      }
+    }
+    guard comparable == started, let newRoles = try? Composition.roles(of: new) else {
+      logger.error(
+        "reload refused: \(path): line, storage, control, scanners, PLCs and stations change only with a restart",
+        metadata: refused)
+      return
+    }
+    roles.withLock { $0 = newRoles }
+    let logger = logger
+    let done = DispatchSemaphore(value: 0)
+    loop.send(
+      .command(.reload(Composition.lineSettings(new), detail: path), actor: "SIGHUP") { result in
+        if case .done = result {
+        } else {
+          logger.error("reload refused: \(result)", metadata: refused)
+        }
+        done.signal()
+      })
+    _ = done.wait(timeout: .now() + .seconds(5))
+  }
+
+  private func watchdog(loop: LineLoop, links: [PLCLink], bank: ScannerBank) -> Watchdog? {
+    guard let microseconds = ServiceManager.watchdogMicroseconds else { return nil }
+    var pulses = [Watchdog.Pulse(name: "line loop") { loop.turns }]
+    for link in links {
+      pulses.append(Watchdog.Pulse(name: "PLC link \(link.settings.name)") { link.turns })
+    }
+    pulses.append(Watchdog.Pulse(name: "scanner queue") { bank.queueTurns })
+    let logger = logger
+    // Three looks in each watchdog period: one that comes late does not cost a restart.
+    return Watchdog(
+      interval: .microseconds(Int(min(microseconds / 3, 60_000_000))), pulses: pulses,
+      feed: { ServiceManager.feedWatchdog() },
+      still: { name in
+        logger.error(
+          "the \(name) stands still; the watchdog is not fed",
+          metadata: ["message-id": "\(MessageID.loopStandsStill.text)"])
+      })
+  }
+}
+
+/// Lets links be made before the loop that they wake.
+private final class LoopBox: Sendable {
+  private let loop = Mutex<LineLoop?>(nil)
+
+  func set(_ loop: LineLoop) { self.loop.withLock { $0 = loop } }
+
+  var turns: UInt64 { loop.withLock { $0 }?.turns ?? 0 }
+
+  func ring() { loop.withLock { $0 }?.bell.ring() }
+}

@@ -1,0 +1,287 @@
+internal import Alarms
+internal import Control
+internal import Devices
+internal import Dispatch
+internal import Foundation
+internal import Line
+internal import PLCLink
+internal import Records
+
+/// Where commands from the control socket are answered, away from the line loop.
+///
+/// What changes the line is handed to the loop as a letter; what only looks asks the loop for a copy of what it needs, or
+/// reads the records through a connection of its own.
+final class ControlDesk: Sendable {
+  private let loop: LineLoop
+  private let roles: @Sendable () -> Roles
+  private let directory: String
+  private let scanners: @Sendable () -> [ScannerReply]
+  private let plcs: @Sendable (LineStatus) -> [PLCReply]
+  /// Batches are imported one after the other: each needs the number and the serials of those before.
+  private let importing = DispatchQueue(label: "lineward.import", qos: .utility)
+  /// Long reads of records, one at a time so that they never take the machine from the line.
+  private let reading = DispatchQueue(label: "lineward.reading", qos: .utility)
+
+  init(
+    loop: LineLoop, directory: String, roles: @escaping @Sendable () -> Roles,
+    scanners: @escaping @Sendable () -> [ScannerReply],
+    plcs: @escaping @Sendable (LineStatus) -> [PLCReply]
+  ) {
+    self.loop = loop
+    self.directory = directory
+    self.roles = roles
+    self.scanners = scanners
+    self.plcs = plcs
+  }
+
+  /// Answers one command.
+  func handle(
+    _ command: Command, peer: Peer, descriptor: PassedDescriptor?, responder: Responder
+  ) {
+    if let refusal = roles().refusal(of: command, to: peer) {
+      responder.finish(.failure(refusal))
+      return
+    }
+    switch command {
+    case .status, .watch:
+      status { responder.finish(.success(.status($0))) }
+    case .batchOpen(let id, let gtin, let lot, let expiry):
+      guard let descriptor else {
+        responder.finish(.failure(.usage("The serial file did not come with the command.")))
+        return
+      }
+      openBatch(
+        Opening(id: id, gtin: gtin, lot: lot, expiry: expiry), descriptor: descriptor, peer: peer,
+        responder: responder)
+    case .batchStart(let id): order(.batchStart(id: id), peer, responder)
+    case .batchPause(let id): order(.batchPause(id: id), peer, responder)
+    case .batchClose(let id): order(.batchClose(id: id), peer, responder)
+    case .batchShow(let id): showBatch(id, responder)
+    case .batchList:
+      look(responder) { core in .success(.batches(core.batches.map(BatchReply.init))) }
+    case .lineRelease: order(.release, peer, responder)
+    case .lineStop(let reason): order(.stop(reason: reason), peer, responder)
+    case .unit(let serial, let gtin): unit(serial: serial, gtin: gtin, responder)
+    case .alarms:
+      look(responder) { core in .success(.alarms(core.alarms.active.map(AlarmReply.init))) }
+    case .acknowledge(let id, let occurrence, let comment):
+      order(
+        .acknowledge(id: id, occurrence: occurrence, comment: comment ?? ""), peer, responder)
+    case .reset(let id): order(.reset(id: id), peer, responder)
+    case .scanners: responder.finish(.success(.scanners(scanners())))
+    case .plcs:
+      let plcs = plcs
+      look(responder) { core in .success(.plcs(plcs(core.status))) }
+    case .recordsVerify: verify(responder)
+    }
+  }
+
+  /// Gives the status as soon as the loop comes round.
+  func status(_ answer: @escaping @Sendable (StatusReply) -> Void) {
+    loop.send(.look { core in answer(StatusReply(core.status)) })
+  }
+
+  // MARK: To the loop
+
+  private func order(_ command: LineCommand, _ peer: Peer, _ responder: Responder) {
+    let taken = loop.send(
+      .command(command, actor: peer.actor) { result in
+        responder.finish(result.reply)
+      })
+    if !taken { responder.finish(.failure(ControlDesk.overrun)) }
+  }
+
+  private func look(
+    _ responder: Responder,
+    _ body: @escaping @Sendable (LineController) -> Result<CommandReply, Failure>
+  ) {
+    let taken = loop.send(.look { core in responder.finish(body(core)) })
+    if !taken { responder.finish(.failure(ControlDesk.overrun)) }
+  }
+
+  private static let overrun = Failure.busy(
+    "The daemon has too many commands waiting; try again in a moment.")
+
+  // MARK: Batches
+
+  private struct Opening {
+    var id: String
+    var gtin: String
+    var lot: String
+    var expiry: String
+  }
+
+  private func showBatch(_ id: String?, _ responder: Responder) {
+    look(responder) { core in
+      if let id {
+        guard let batch = core.batches.first(where: { $0.id == id }) else {
+          return .failure(.notFound("There is no batch \(id)."))
+        }
+        return .success(.batch(BatchReply(batch)))
+      }
+      guard let current = core.status.batch ?? core.batches.last else {
+        return .failure(.notFound("There is no batch yet; open one with lineward batch open."))
+      }
+      return .success(.batch(BatchReply(current)))
+    }
+  }
+
+  private func openBatch(
+    _ opening: Opening, descriptor: PassedDescriptor, peer: Peer, responder: Responder
+  ) {
+    // The client has checked this too, but another program may be at the other end.
+    let problems = BatchForm.problems(
+      id: opening.id, gtin: opening.gtin, lot: opening.lot, expiry: opening.expiry)
+    if let first = problems.first {
+      responder.finish(.failure(.badInput(first, causes: Array(problems.dropFirst()))))
+      return
+    }
+    let loop = loop
+    let directory = directory
+    importing.async {
+      let known = DispatchSemaphore(value: 0)
+      let snapshot = Box<[Batch]>([])
+      let taken = loop.send(
+        .look { core in
+          snapshot.value = core.batches
+          known.signal()
+        })
+      // The loop turns at least every 20 ms; one that does not is being restarted by its watchdog.
+      guard taken, known.wait(timeout: .now() + .seconds(10)) == .success else {
+        responder.finish(.failure(ControlDesk.overrun))
+        return
+      }
+      let batches = snapshot.value
+      if batches.contains(where: { $0.id == opening.id }) {
+        responder.finish(
+          .failure(.refused("Batch \(opening.id) exists already; ids are never used again.")))
+        return
+      }
+      let number = (batches.map(\.number).max() ?? 0) + 1
+      do {
+        let imported = try SerialImporter.import(
+          descriptor: descriptor.number, into: directory, number: number,
+          earlier: batches.filter { $0.gtin == opening.gtin }.map {
+            SerialImporter.EarlierBatch(id: $0.id, number: $0.number)
+          },
+          progress: { lines, bytes, total in
+            responder.progress(
+              ProgressReply(phase: "reading serials (\(lines))", done: bytes, total: total))
+          })
+        let description = BatchDescription(
+          id: opening.id, gtin: opening.gtin, lot: opening.lot, expiry: opening.expiry,
+          count: imported.count, sha256: imported.sha256, file: imported.file)
+        let batch = Batch(
+          number: number, id: opening.id, gtin: opening.gtin, lot: opening.lot,
+          expiry: opening.expiry, poolCount: imported.count, serialsHash: imported.sha256,
+          pool: imported.pool)
+        // The next import may only begin when this batch is on disk: it has to know of its serials.
+        let done = DispatchSemaphore(value: 0)
+        let taken = loop.send(
+          .command(
+            .batchOpen(batch, description: description.encoded), actor: peer.actor
+          ) { result in
+            // A batch that was not recorded does not exist, and neither may its file.
+            if case .done = result {} else { SerialImporter.discard(imported) }
+            responder.finish(result.reply)
+            done.signal()
+          })
+        if taken {
+          _ = done.wait(timeout: .now() + .seconds(30))
+        } else {
+          SerialImporter.discard(imported)
+          responder.finish(.failure(ControlDesk.overrun))
+        }
+      } catch let problem as ImportProblem {
+        responder.finish(.failure(problem.failure))
+      } catch {
+        responder.finish(.failure(.storageFault("The serials could not be stored: \(error)")))
+      }
+    }
+  }
+
+  // MARK: One unit
+
+  private func unit(serial: String, gtin: String?, _ responder: Responder) {
+    let bytes = Array(serial.utf8)
+    let directory = directory
+    let reading = reading
+    let taken = loop.send(
+      .look { core in
+        // Serials are unique for their GTIN over all batches, so the first that has it is the one.
+        let candidates = core.batches.reversed().filter { gtin == nil || $0.gtin == gtin }
+        var found: [(batch: Batch, row: Int32, word: SerialPool.Word?)] = []
+        for batch in candidates {
+          guard let pool = batch.pool, let row = pool.row(of: bytes.span) else { continue }
+          found.append((batch, row, pool.word(at: row)))
+        }
+        let hits = found
+        let closed = candidates.filter { $0.pool == nil }
+        reading.async {
+          var hits = hits
+          // Closed batches are on disk only; they are searched when no open one has the serial.
+          if hits.isEmpty {
+            for batch in closed {
+              if let row = try? SerialFile.row(
+                of: bytes, in: SerialFile.path(number: batch.number, directory: directory))
+              {
+                hits.append((batch, row, nil))
+              }
+            }
+          }
+          responder.finish(ControlDesk.unitReply(serial: serial, gtin: gtin, hits: hits, directory))
+        }
+      })
+    if !taken { responder.finish(.failure(ControlDesk.overrun)) }
+  }
+
+  private static func unitReply(
+    serial: String, gtin: String?, hits: [(batch: Batch, row: Int32, word: SerialPool.Word?)],
+    _ directory: String
+  ) -> Result<CommandReply, Failure> {
+    guard let hit = hits.first else {
+      return .failure(
+        .notFound(
+          "No batch has the serial \(Plain.text(serial, lengthMax: 40))"
+            + (gtin.map { " for GTIN \($0)" } ?? "") + "."))
+    }
+    if hits.count > 1 {
+      let gtins = hits.map(\.batch.gtin).joined(separator: ", ")
+      return .failure(
+        .usage("The serial is known for several GTINs (\(gtins)): say which one with --gtin."))
+    }
+    do {
+      let history = try RecordReader(directory: directory).history(
+        batch: hit.batch.number, row: hit.row)
+      // Of a closed batch the pool is gone, but the last record that named a state still tells it.
+      let state =
+        hit.word?.state ?? history.last { $0.record.state != nil }?.record.state ?? .allocated
+      return .success(
+        .unit(
+          UnitReply(
+            gtin: hit.batch.gtin, serial: serial, state: state.word, hold: hit.word?.hold ?? false,
+            batch: hit.batch.id, history: history.map { UnitReply.Entry($0) })))
+    } catch {
+      return .failure(.storageFault("The records cannot be read now: \(error)"))
+    }
+  }
+
+  // MARK: Records
+
+  private func verify(_ responder: Responder) {
+    let directory = directory
+    reading.async {
+      let report = RecordVerifier.verify(directory: directory) { done, total in
+        responder.progress(ProgressReply(phase: "checking records", done: done, total: total))
+      }
+      responder.finish(.success(.verify(VerifyReply(report))))
+    }
+  }
+}
+
+/// A value that one thread writes before it signals and another reads after it waited.
+final class Box<Value>: @unchecked Sendable {
+  // Kept true by: a semaphore stands between the write and the read.
+  var value: Value
+  init(_ value: Value) { self.value = value }
+}

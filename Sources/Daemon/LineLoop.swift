@@ -1,0 +1,336 @@
+internal import Alarms
+internal import CLinux
+internal import Devices
+internal import Glibc
+package import Line
+package import PLCLink
+package import Records
+package import Rings
+internal import Synchronization
+
+/// The line loop: the one thread that owns the core's state and the record store.
+///
+/// It sleeps on one eventfd and its timer. A turn drains the rings in the order of time, steps the core, sends what is
+/// safe, commits one transaction, then sends what is permissive (law 2). Under load many events share a commit.
+package final class LineLoop: @unchecked Sendable {
+  // Kept true by: `core`, `store` and everything else that is not a constant or an atomic is touched by the loop's own
+  // thread only, once `start` has been called.
+
+  /// What other threads hand to the loop.
+  package enum Mail: Sendable {
+    /// A command with the person who gave it; `reply` is called once, on the loop's thread, and must not block.
+    case command(LineCommand, actor: String, reply: @Sendable (CommandResult) -> Void)
+    /// Looks at the core; must be quick.
+    case look(@Sendable (LineController) -> Void)
+    /// Something happened to the machine, e.g. lost notices.
+    case event(LineEvent)
+  }
+
+  /// How the store is opened, at the start and after a storage fault.
+  package struct Recovery {
+    var store: RecordStore
+    var core: LineController
+
+    /// Joins a store and the core that was replayed from it.
+    package init(store: RecordStore, core: LineController) {
+      self.store = store
+      self.core = core
+    }
+  }
+
+  /// Events handled in one turn at most, so that one transaction and one stop stay short:
+  /// 4,096 verdicts take about 10 ms to record.
+  static let eventsPerTurnMax = 4096
+  /// Letters waiting at most; people and importers, not devices, write them.
+  static let mailMax = 1024
+  /// The loop turns at least this often, so that heartbeats can tell that it lives.
+  static let turnLongest = Instant.Span.milliseconds(20)
+  /// After a storage fault the store is opened again at this pace.
+  static let reopenEvery = Instant.Span.milliseconds(2000)
+
+  package let bell = Bell()
+  let frames: FrameRing
+  private let plcRings: [SPSCRing<StationEvent>]
+  private let mail = Mutex<[Mail]>([])
+  private let turnCounter = Atomic<UInt64>(0)
+  private let ending = Atomic<Bool>(false)
+  private let recover: () throws(StorageFault) -> Recovery
+  private let post: (Int, PLCOrder) -> Bool
+  private let notices: (Notice) -> Void
+
+  private var core: LineController
+  private var store: RecordStore?
+  private var reopenAt: Instant?
+  private var replies: [UInt64: @Sendable (CommandResult) -> Void] = [:]
+  private var nextReply: UInt64 = 1
+  private var buffer = [UInt8](repeating: 0, count: 4096)
+  private var heldFrame: (kind: UInt8, source: UInt8, at: Int64, bytes: [UInt8])?
+  private var heldEvents: [StationEvent?]
+  private var framesLostSeen: UInt64 = 0
+  private var plcLostSeen: [UInt64]
+  private var thread = pthread_t()
+
+  /// Makes a loop that is not yet running.
+  ///
+  /// `post` hands an order to the link of a station and says whether there was room; `notices` puts something into the
+  /// journal without blocking.
+  package init(
+    recovery: Recovery, frames: FrameRing, plcRings: [SPSCRing<StationEvent>],
+    recover: @escaping () throws(StorageFault) -> Recovery,
+    post: @escaping (Int, PLCOrder) -> Bool, notices: @escaping (Notice) -> Void
+  ) {
+    core = recovery.core
+    store = recovery.store
+    self.frames = frames
+    self.plcRings = plcRings
+    self.recover = recover
+    self.post = post
+    self.notices = notices
+    heldEvents = plcRings.map { _ in nil }
+    plcLostSeen = plcRings.map { _ in 0 }
+  }
+
+  /// How many turns the loop has finished; heartbeats and the watchdog live by it.
+  package var turns: UInt64 { turnCounter.load(ordering: .relaxed) }
+
+  /// Hands something to the loop; false when too much waits already.
+  @discardableResult
+  package func send(_ letter: Mail) -> Bool {
+    let taken = mail.withLock { letters in
+      guard letters.count < LineLoop.mailMax else { return false }
+      letters.append(letter)
+      return true
+    }
+    bell.ring()
+    return taken
+  }
+
+  /// Starts the thread.
+  package func start() {
+    let box = Unmanaged.passRetained(self)
+    let status = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        clinux_name_thread("line")
+        Unmanaged<LineLoop>.fromOpaque(context).takeRetainedValue().run()
+        return nil
+      }, box.toOpaque())
+    precondition(status == 0, "no thread for the line loop")
+  }
+
+  /// Ends the loop after its present turn and waits for it.
+  package func stop() {
+    ending.store(true, ordering: .releasing)
+    bell.ring()
+    pthread_join(thread, nil)
+  }
+
+  private func run() {
+    // Whatever replaying left to say: the start record and the first headers.
+    turn()
+    while !ending.load(ordering: .acquiring) {
+      let now = Clock.now
+      var wait = LineLoop.turnLongest
+      if let deadline = core.deadline { wait = min(wait, deadline - now) }
+      bell.wait(wait) { hasWork }
+      turn()
+    }
+    turn()
+    store?.close()
+  }
+
+  /// Whether something was published that no turn has taken yet.
+  private var hasWork: Bool {
+    !frames.isEmpty || plcRings.contains { !$0.isEmpty } || mail.withLock { !$0.isEmpty }
+      || ending.load(ordering: .acquiring)
+  }
+
+  // MARK: One turn
+
+  private func turn() {
+    let wall = Clock.wall
+    drain(wall: wall)
+    takeMail(wall: wall)
+    reportLosses(wall: wall)
+    let now = Clock.now
+    core.step(.tick, now: now, wall: wall)
+    send()
+    if store == nil {
+      core.outbox.records.removeAll(keepingCapacity: true)
+      reopenIfDue(now: now, wall: wall)
+    } else {
+      commit(wall: wall)
+    }
+    turnCounter.add(1, ordering: .relaxed)
+  }
+
+  /// Takes what the devices published, oldest first, so that a message and its trigger keep their order.
+  private func drain(wall: Int64) {
+    for _ in 0..<LineLoop.eventsPerTurnMax {
+      if heldFrame == nil { heldFrame = nextFrame() }
+      for index in plcRings.indices where heldEvents[index] == nil {
+        heldEvents[index] = plcRings[index].pop()
+      }
+      var earliest = heldFrame?.at ?? Int64.max
+      var source = -1
+      for index in heldEvents.indices {
+        if let event = heldEvents[index], event.at < earliest {
+          earliest = event.at
+          source = index
+        }
+      }
+      if source >= 0, let event = heldEvents[source] {
+        heldEvents[source] = nil
+        core.step(
+          .plc(station: Int(event.station), event.event), now: Instant(nanoseconds: event.at),
+          wall: wall)
+      } else if let frame = heldFrame {
+        heldFrame = nil
+        guard let event = ScannerEvent(rawValue: frame.kind) else { continue }
+        let scanner = Int(frame.source)
+        let line: LineEvent =
+          switch event {
+          case .message: .message(scanner: scanner, bytes: frame.bytes)
+          case .online: .scannerOnline(scanner)
+          case .offline:
+            .scannerOffline(scanner, reason: String(decoding: frame.bytes, as: UTF8.self))
+          }
+        core.step(line, now: Instant(nanoseconds: frame.at), wall: wall)
+      } else {
+        return
+      }
+    }
+    // More is waiting: come back at once, after this turn's commit.
+    bell.ring()
+  }
+
+  private func nextFrame() -> (kind: UInt8, source: UInt8, at: Int64, bytes: [UInt8])? {
+    var result: (kind: UInt8, source: UInt8, at: Int64, bytes: [UInt8])?
+    _ = frames.pop { kind, source, at, bytes in
+      result = (kind, source, at, Array(bytes))
+    }
+    return result
+  }
+
+  private func takeMail(wall: Int64) {
+    let letters = mail.withLock { waiting in
+      let taken = waiting
+      waiting = []
+      return taken
+    }
+    for letter in letters {
+      switch letter {
+      case .command(let command, let actor, let reply):
+        let id = nextReply
+        nextReply += 1
+        replies[id] = reply
+        core.step(.command(id: id, command, actor: actor), now: Clock.now, wall: wall)
+      case .look(let body):
+        body(core)
+      case .event(let event):
+        core.step(event, now: Clock.now, wall: wall)
+      }
+    }
+  }
+
+  private func reportLosses(wall: Int64) {
+    let lost = frames.lost
+    if lost != framesLostSeen {
+      let count = Int(lost &- framesLostSeen)
+      framesLostSeen = lost
+      core.step(.eventsLost(what: "scanners", count: count), now: Clock.now, wall: wall)
+    }
+    for index in plcRings.indices {
+      let lost = plcRings[index].lost
+      guard lost != plcLostSeen[index] else { continue }
+      let count = Int(lost &- plcLostSeen[index])
+      plcLostSeen[index] = lost
+      core.step(
+        .eventsLost(what: "PLC link \(index + 1)", count: count), now: Clock.now, wall: wall)
+    }
+  }
+
+  /// Carries out what the core wants done.
+  private func send() {
+    // An order that finds no room is itself an event, whose own orders go out in the next round; two rounds are enough
+    // for the stop, the rest waits for the next turn.
+    for _ in 0..<2 {
+      let actions = core.outbox.actions
+      core.outbox.actions.removeAll(keepingCapacity: true)
+      if actions.isEmpty { return }
+      var refused = 0
+      for action in actions {
+        switch action {
+        case .order(let station, let order):
+          if !post(station, order) { refused += 1 }
+        case .reply(let id, let result):
+          replies.removeValue(forKey: id)?(result)
+        case .notice(let notice):
+          notices(notice)
+        }
+      }
+      if refused > 0 {
+        core.step(
+          .eventsLost(what: "orders to the PLC", count: refused), now: Clock.now, wall: Clock.wall)
+      }
+    }
+  }
+
+  private func commit(wall: Int64) {
+    guard let store else { return }
+    do throws(StorageFault) {
+      // Sending may have added records (an order without room), so take them until none is left.
+      let now = Clock.now
+      for record in core.outbox.records {
+        try store.append(record, at: now)
+      }
+      core.outbox.records.removeAll(keepingCapacity: true)
+      try store.commit()
+    } catch {
+      storageFailed(error, wall: wall)
+      return
+    }
+    core.committed(now: Clock.now)
+    send()
+    guard core.outbox.records.isEmpty else {
+      bell.ring()
+      return
+    }
+    if heldFrame == nil && heldEvents.allSatisfy({ $0 == nil }) {
+      do throws(StorageFault) {
+        try store.idle()
+      } catch {
+        storageFailed(error, wall: wall)
+      }
+    }
+  }
+
+  private func storageFailed(_ fault: StorageFault, wall: Int64) {
+    // The store is dead from here on: a failed sync is never tried again on the same descriptors.
+    store?.close()
+    store = nil
+    reopenAt = Clock.now + LineLoop.reopenEvery
+    core.storageFailed(fault.message, now: Clock.now, wall: wall)
+    send()
+  }
+
+  /// Opens the storage anew and replays it, as after a restart: what was not on disk never happened.
+  private func reopenIfDue(now: Instant, wall: Int64) {
+    guard let due = reopenAt, now >= due else { return }
+    let recovery: Recovery
+    do throws(StorageFault) {
+      recovery = try recover()
+    } catch {
+      reopenAt = Clock.now + LineLoop.reopenEvery
+      return
+    }
+    reopenAt = nil
+    let old = core
+    store = recovery.store
+    core = recovery.core
+    core.resume(after: old, now: Clock.now, wall: wall)
+    send()
+    commit(wall: wall)
+  }
+}

@@ -1,0 +1,85 @@
+public import ArgumentParser
+internal import Configuration
+internal import Control
+internal import Devices
+internal import Dispatch
+internal import Glibc
+internal import Journal
+internal import Line
+internal import Logging
+internal import PLCLink
+internal import Records
+internal import Rings
+internal import Synchronization
+
+/// The program `linewardd`: reads its configuration, builds the rooms, joins them, and ends in order.
+public struct LinewardDaemon: ParsableCommand {
+  /// The version that `--version`, records and journal show.
+  public static let version = "0.1.0"
+
+  public static let configuration = CommandConfiguration(
+    commandName: "linewardd",
+    abstract: "Stands beside one packaging line and verifies every pack.",
+    discussion: """
+      Runs in the foreground until SIGTERM or SIGINT; SIGHUP loads the configuration anew. Started by systemd it logs to \
+      the journal, otherwise to standard error.
+      """,
+    version: version)
+
+  @Option(name: .long, help: "The configuration file.")
+  var config = "/etc/lineward/lineward.toml"
+
+  @Flag(name: .long, help: "Check the configuration and exit: 0 good, 78 bad.")
+  var checkConfig = false
+
+  @Flag(name: .long, help: "Print a commented sample of the configuration and exit.")
+  var printSampleConfig = false
+
+  @Flag(name: .long, help: "Print the reference of all configuration keys and exit.")
+  var printConfigReference = false
+
+  public init() {}
+
+  public mutating func run() throws {
+    if printSampleConfig {
+      print(Configuration.sampleFile(), terminator: "")
+      return
+    }
+    if printConfigReference {
+      print(Configuration.referenceMarkdown(), terminator: "")
+      return
+    }
+    // A client that goes away must not end the daemon.
+    signal(SIGPIPE, SIG_IGN)
+    let loaded: Configuration
+    do throws(ConfigurationProblems) {
+      loaded = try Configuration.load(path: config)
+    } catch {
+      for problem in error.problems {
+        FileHandle.standardError("linewardd: \(problem)\n")
+      }
+      throw ExitCode(78)
+    }
+    if checkConfig {
+      print("\(config): the configuration is good")
+      return
+    }
+    try Composition(path: config, configuration: loaded).run()
+  }
+}
+
+/// Writes to standard error without a logger.
+enum FileHandle {
+  static func standardError(_ text: String) {
+    var bytes = Array(text.utf8)
+    bytes.withUnsafeMutableBytes { buffer in
+      guard let base = buffer.baseAddress else { return }
+      _ = write(STDERR_FILENO, base, buffer.count)
+    }
+  }
+}
+
+extension LinewardDaemon {
+  /// Runs the program with the arguments of this process, and ends it.
+  public static func start() { main() }
+}

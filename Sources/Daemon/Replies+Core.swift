@@ -1,0 +1,98 @@
+internal import Alarms
+internal import Control
+internal import Line
+internal import Records
+
+// From the core's words to those of the control socket.
+
+extension StatusReply {
+  init(_ status: LineStatus) {
+    self.init(
+      line: status.line, runPermit: status.permit, stopReasons: status.reasons.map { Int($0.rawValue) },
+      batch: status.batch.map { batch in
+        BatchStatus(
+          id: batch.id, gtin: batch.gtin, lot: batch.lot, expiry: batch.expiry,
+          state: batch.state.word, pool: batch.poolCount, commissioned: status.commissioned)
+      },
+      stations: status.stations.map { station in
+        StationStatus(
+          name: station.name, units: station.counters.units, accepted: station.counters.accepted,
+          rejectedBy: station.counters.rejectedBy, passed: station.counters.passed,
+          inDoubt: station.counters.inDoubt, scannerOnline: station.scannerOnline,
+          plcOnline: station.plcOnline, openUnits: station.openUnits, inStep: station.inStep)
+      },
+      alarms: AlarmCounts(active: status.alarms.count, unacknowledged: status.unacknowledged))
+  }
+}
+
+extension AlarmReply {
+  init(_ alarm: Alarm) {
+    self.init(
+      id: alarm.id, occurrence: alarm.occurrence, kind: alarm.kind.word,
+      priority: alarm.kind.priority.word, state: alarm.state.word, station: alarm.place,
+      message: alarm.message, raisedAt: WallTime.text(milliseconds: alarm.raisedAt),
+      remedy: alarm.kind.remedy)
+  }
+}
+
+extension BatchReply {
+  init(_ batch: Batch) {
+    var serials: [String: Int] = [:]
+    for (state, count) in batch.counts where count != 0 && batch.pool != nil {
+      serials[state.word] = count
+    }
+    self.init(
+      id: batch.id, gtin: batch.gtin, lot: batch.lot, expiry: batch.expiry, state: batch.state.word,
+      pool: batch.poolCount, commissioned: batch.counts[.commissioned] ?? 0, serials: serials,
+      serialsSHA256: batch.serialsHash.map { byte in
+        let digits = String(byte, radix: 16)
+        return digits.count == 1 ? "0" + digits : digits
+      }.joined())
+  }
+}
+
+extension UnitReply.Entry {
+  init(_ stored: StoredRecord) {
+    let record = stored.record
+    var parts: [String] = []
+    if record.unit != 0 { parts.append("unit \(record.unit)") }
+    switch record.kind {
+    case .verdict, .withdrawn:
+      if let verdict = Verdict(rawValue: record.code) {
+        parts.append("verdict \(verdict.rawValue): \(verdict.phrase)")
+      }
+    case .outcome:
+      if let outcome = Outcome(rawValue: record.code) {
+        parts.append("outcome \(outcome.rawValue): \(outcome.phrase)")
+      }
+    default: break
+    }
+    if let state = record.state { parts.append("then \(state.word)") }
+    if !record.detail.isEmpty { parts.append(record.detail) }
+    self.init(
+      at: WallTime.text(milliseconds: stored.wall), event: record.kind.word, actor: record.actor,
+      detail: parts.joined(separator: ", "))
+  }
+}
+
+extension CommandResult {
+  /// The answer for the control socket.
+  var reply: Result<CommandReply, Failure> {
+    switch self {
+    case .done(let text): .success(.done(text))
+    case .refused(let text, let causes): .failure(.refused(text, causes: causes))
+    case .unknown(let text): .failure(.notFound(text))
+    case .storageFault(let text): .failure(.storageFault("Nothing can be recorded: \(text)"))
+    }
+  }
+}
+
+extension VerifyReply {
+  init(_ report: VerificationReport) {
+    self.init(
+      records: report.records,
+      firstBad: report.firstBad.map { BadRecord(sequence: $0.sequence, message: $0.message) },
+      fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
+      lastHash: report.lastHash.description)
+  }
+}
