@@ -125,7 +125,7 @@ extension LineController {
   }
 
   /// Every accept that has no outcome is taken back (contract, "Withdrawing").
-  private mutating func withdrawAccepts(_ verdict: Verdict, now: Instant) {
+  mutating func withdrawAccepts(_ verdict: Verdict, now: Instant) {
     for index in stations.indices {
       for open in stations[index].openUnits where open.verdict == .accept && !open.isMissing {
         // The serial stays reserved until the unit's end is known.

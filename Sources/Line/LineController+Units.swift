@@ -378,6 +378,10 @@ extension LineController {
         notice(.plcRestarted, .warning, message, station: station)
       }
     }
+    // A withdrawal that found no link: within its epoch the PLC still holds the accept.
+    for open in stations[station].openUnits where open.isWithdrawn && !open.isMissing {
+      order(station: station, unit: open.unit, open.verdict)
+    }
     if snapshot.permitObeyed && !permit && stopDeadline == nil {
       // It must have latched a stop while the link was down; hold it to that.
       stopDeadline = now + settings.limits.stopConfirm

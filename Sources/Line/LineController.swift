@@ -341,6 +341,8 @@ extension LineController {
     raise(
       .storageFault, place: "", message: failed.storageFault ?? "the storage failed", again: true)
     endAlarm(.storageFault, place: "")
+    // The failed core withdrew them too, but that is on no disk.
+    withdrawAccepts(.storageFault, now: now)
     for index in stations.indices {
       outbox.actions.append(.order(station: index, .reconnect))
     }

@@ -35,6 +35,9 @@ enum Reading: Sendable, Hashable {
     do throws(GS1Error) {
       elements = try Message.parse(scan.span)
     } catch {
+      if lacksOnlyGTIN(scan, error, batch: batch) {
+        return .refused(.wrongGTIN, detail: "the GTIN (01) is missing")
+      }
       return .refused(.notGS1, detail: "\(error.message) (byte \(error.offset))")
     }
     guard value(.gtin, of: elements, in: scan).elementsEqual(batch.gtin.utf8) else {
@@ -67,6 +70,22 @@ enum Reading: Sendable, Hashable {
     }
     do throws(GS1Error) {
       _ = try Message.parse(scan.span)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// Whether a message is refused only because it names no GTIN.
+  ///
+  /// Lot, expiry and serial each require AI 01 beside them, so a message without it is no valid GS1 message either. The
+  /// contract counts a missing AI as the wrong one, and that says more to whoever looks for the cause.
+  private static func lacksOnlyGTIN(_ scan: [UInt8], _ error: GS1Error, batch: Batch) -> Bool {
+    guard error.code == .requirementNotMet else { return false }
+    // Valid once the batch's GTIN stands in front: then nothing else is wrong with it.
+    let completed = scan[..<3] + Array("01\(batch.gtin)".utf8) + scan[3...]
+    do throws(GS1Error) {
+      _ = try Message.parse(Array(completed).span)
       return true
     } catch {
       return false

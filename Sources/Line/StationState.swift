@@ -3,6 +3,8 @@ struct OpenUnit: Sendable {
   var unit: UInt16
   /// The verdict that stands now; a withdrawal replaces an accept.
   var verdict: Verdict
+  /// Whether its verdict replaced an accept, which the PLC may hold until it has taken the withdrawal.
+  var isWithdrawn = false
   var batch: UInt32
   var row: Int32
   /// The conveyor's moving time when it was judged; nil for units from before a restart, which count from the first look.
@@ -131,6 +133,7 @@ struct StationState: Sendable {
     else { return }
     let verdict = Verdict(rawValue: record.code) ?? .trackingInDoubt
     openUnits[index].verdict = verdict
+    openUnits[index].isWithdrawn = true
     counters.accepted -= 1
     counters.rejectedBy[Int(verdict.rawValue)] += 1
     if !settings.gateOutcomes {

@@ -47,6 +47,7 @@ public struct Reckoning: Sendable {
     count(truth, station, kills: kills)
     countCommissioned(truth, status["batch"]["commissioned"].integer)
     compare(truth, serials)
+    countFalseNoReads(truth)
     for violation in truth.violations { differences.append("law broken \(violation)") }
     if truth.violationCount > truth.violations.count {
       differences.append("\(truth.violationCount - truth.violations.count) more laws broken")
@@ -56,6 +57,20 @@ public struct Reckoning: Sendable {
   }
 
   // MARK: Counts
+
+  /// So many percent of all units may be false no-reads: the field calls 2 % of false rejects good.
+  private static let falseNoReadPercentMax = 2
+
+  private mutating func countFalseNoReads(_ truth: Truth) {
+    let count = truth.units.count { $0.isFalseNoRead }
+    guard count > 0 else { return }
+    let agrees = count * 100 <= truth.units.count * Reckoning.falseNoReadPercentMax
+    rows.append(Row(name: "false no-reads", truth: 0, daemon: count, agrees: agrees))
+    if !agrees {
+      differences.append(
+        "\(count) of \(truth.units.count) units got verdict 2 though their message was sent in time")
+    }
+  }
 
   private mutating func count(_ truth: Truth, _ station: JSONValue, kills: Int) {
     let counted = truth.units.filter { $0.number != nil }
@@ -76,16 +91,19 @@ public struct Reckoning: Sendable {
     let withdrawn = kills == 0 ? [] : counted.filter { $0.firstVerdict != $0.lastVerdict }
     // Its withdrawal may have been on its way when the PLC lost its memory.
     let forgotten = counted.filter { $0.isForgotten && $0.firstVerdict == VerdictNumber.accept }
+    // So may it have been when telegrams were lost.
+    let cutOff = counted.filter { $0.isCutOff && $0.lastVerdict == VerdictNumber.accept }
     for verdict in 1...VerdictNumber.highest {
       let taken = counted.count { $0.lastVerdict == verdict }
       let lost = verdict == VerdictNumber.accept ? 0 : kills
       let low =
         taken - lost - withdrawn.count { $0.lastVerdict == verdict }
         - forgotten.count { $0.lastVerdict == verdict }
+        - cutOff.count { $0.lastVerdict == verdict }
       // A unit whose record the kill has cost counts as 15.
       let high =
         taken + withoutVerdict + withdrawn.count { $0.firstVerdict == verdict }
-        + (verdict == VerdictNumber.inDoubt ? kills + forgotten.count : 0)
+        + (verdict == VerdictNumber.inDoubt ? kills + forgotten.count + cutOff.count : 0)
       let said =
         verdict == VerdictNumber.accept
         ? station["accepted"].integer
@@ -110,7 +128,7 @@ public struct Reckoning: Sendable {
 
   /// Whether the daemon must know that a passed unit passed, and on an accept that stood.
   private static func isSurelyKnown(_ unit: Truth.Unit) -> Bool {
-    (!unit.isForgotten || unit.isRecorded) && !unit.isWithdrawnTooLate
+    (!unit.isForgotten || unit.isRecorded) && !unit.isWithdrawnTooLate && !unit.isCutOff
   }
 
   private mutating func add(_ name: String, _ truth: Int, _ daemon: Int?, downTo low: Int) {

@@ -88,6 +88,8 @@ public enum RegisterMap {
 public enum VerdictNumber {
   /// Accept.
   public static let accept: UInt16 = 1
+  /// No read.
+  public static let noRead: UInt16 = 2
   /// Tracking in doubt.
   public static let inDoubt: UInt16 = 15
   /// Verdicts on what was read alone: no-read, several codes, not GS1, wrong batch data, unknown, wrong symbology.

@@ -117,6 +117,9 @@ public struct SimulatedLine: Sendable {
     }
   }
 
+  /// Says that telegrams are lost or late from here on, or no longer.
+  public mutating func setLinkDisturbed(_ isDisturbed: Bool) { truth.linkDisturbed(isDisturbed) }
+
   /// Switches the PLC; coming back it begins a new epoch.
   public mutating func setPower(_ isOn: Bool, now: Nanoseconds) {
     if isOn {

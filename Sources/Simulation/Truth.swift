@@ -23,6 +23,11 @@ public struct Truth: Sendable {
     public internal(set) var lastVerdict: UInt16?
     /// A withdrawal came when it was through the gate already.
     public internal(set) var isWithdrawnTooLate = false
+    /// It was on the belt while telegrams were lost or late: a withdrawal on its way may never have come.
+    public internal(set) var isCutOff = false
+    /// The daemon saw no message in time, though one was sent. In real time the machine under both may have been late;
+    /// in virtual time it is a fault.
+    public internal(set) var isFalseNoRead = false
     /// An accept for it stands.
     public internal(set) var acceptStands = false
     /// What became of it; nil while it is on the belt.
@@ -70,6 +75,7 @@ public struct Truth: Sendable {
   private var outcomesInFlight: [(sequence: UInt16, index: Int)] = []
   private var passedSerials: Set<String> = []
   private var lastReported = -1
+  private var isLinkDisturbed = false
 
   /// Knows of no unit.
   public init() {}
@@ -83,12 +89,19 @@ public struct Truth: Sendable {
     _ pack: Pack, number: UInt16?, epoch: UInt16, now: Nanoseconds
   ) -> Int {
     units.append(Unit(pack: pack, number: number, epoch: epoch, readAt: now))
+    units[units.count - 1].isCutOff = isLinkDisturbed
     if let number { indexOfNumber[number] = units.count - 1 }
     return units.count - 1
   }
 
   /// Bytes of this unit's message were lost between scanner and daemon.
   public mutating func messageCut(_ index: Int) { units[index].isMessageCut = true }
+
+  /// The link lets telegrams through, or does not.
+  public mutating func linkDisturbed(_ isDisturbed: Bool) {
+    isLinkDisturbed = isDisturbed
+    for index in openIndices { units[index].isCutOff = true }
+  }
 
   /// This unit's message and another's came as one.
   public mutating func messageMixedUp(_ index: Int) { units[index].isMixedUp = true }
@@ -190,6 +203,11 @@ public struct Truth: Sendable {
     // For a moment the first of two messages is all that came; passing on it would break the law above.
     if units[index].isMixedUp { ofUnit.insert(VerdictNumber.accept) }
     if isFirst && !ofLine.contains(verdict) && !ofUnit.contains(verdict) {
+      if verdict == VerdictNumber.noRead {
+        // No pack was judged by what it does not say; how many of these are too many is for the reckoning.
+        units[index].isFalseNoRead = true
+        return
+      }
       broken("unit \(name(index)) (\(fault.rawValue)) got verdict \(verdict)", now)
     }
   }

@@ -97,6 +97,28 @@ import Testing
     #expect(rig.counters.units == 1 && rig.counters.rejectedBy[15] == 1)
   }
 
+  @Test func aWithdrawalThatFoundNoLinkGoesOutWhenTheLinkIsBack() {
+    var rig = Rig.running()
+    #expect(rig.unit(Rig.scan("S00001")) == .accept)
+    #expect(rig.unit(Rig.scan("S00002")) == .accept)
+    rig.outcome(.passed, unit: 1)
+    // The link dies; then a message without a trigger withdraws what it can no longer reach.
+    rig.step(.plc(station: 0, .lost(.telegramFailed)))
+    rig.message(Rig.scan("S00003"))
+    rig.wait(milliseconds: 31)
+    rig.command(.stop(reason: "test"))
+    rig.step(.eventsLost(what: "scanners", count: 1))
+    #expect(rig.counters.rejectedBy[15] == 1)
+    rig.orders = []
+    rig.generation = 2
+    rig.snapshot.permitObeyed = false
+    rig.link(newEpoch: false)
+    #expect(
+      rig.orders.contains(.verdict(generation: 2, unit: 2, .trackingInDoubt)),
+      "the PLC may still hold the accept")
+    #expect(!rig.orders.contains(.verdict(generation: 2, unit: 1, .trackingInDoubt)))
+  }
+
   @Test(arguments: [
     (PLCSnapshot.Inputs.rejectBinFull, "bin"), (.guardOrEmergencyStop, "guard"),
     (.airPressureLow, "air"),
@@ -258,6 +280,38 @@ import Testing
     rig.outcome(.passed, unit: 1)
     rig.command(.batchClose(id: nil))
     #expect(rig.line.batches[0].state == .closed)
+  }
+
+  @Test func afterAStorageFaultTheReplayedCoreKnowsThatAcceptsWereWithdrawn() {
+    var rig = Rig.running()
+    #expect(rig.unit(Rig.scan("S00001")) == .accept)
+    let onDisk = rig.records
+    rig.commitFails = true
+    #expect(rig.unit(Rig.scan("S00002")) == .storageFault)
+    #expect(rig.verdict(of: 1) == .storageFault)
+
+    var again = Rig()
+    again.line = LineController(settings: rig.line.settings)
+    for record in onDisk where record.kind == .batchOpened {
+      let pool = SerialPool(capacity: 100)
+      for number in 0..<100 { _ = pool.add(Array(Rig.serial(number).utf8).span) }
+      again.line.adopt(
+        Batch(
+          number: record.batch, id: record.detail, gtin: Rig.gtin, lot: "LOT1", expiry: "271231",
+          poolCount: 100, serialsHash: [], pool: pool))
+    }
+    for record in onDisk { again.line.replay(record, wall: 0) }
+    again.line.begin(detail: "test", wall: 0)
+    again.line.resume(after: rig.line, now: rig.now, wall: 0)
+    again.flush()
+    #expect(
+      again.records.contains { $0.kind == .withdrawn && $0.unit == 1 && $0.code == 16 })
+    again.snapshot = rig.snapshot
+    again.generation = 2
+    again.link(newEpoch: false)
+    #expect(again.verdict(of: 1) == .storageFault)
+    again.outcome(.passed, unit: 1)
+    #expect(again.alarm(.badPackPassed) != nil, "it passed after its accept was withdrawn")
   }
 
   /// After a restart the replayed records give the same state, at every point of a day's work.

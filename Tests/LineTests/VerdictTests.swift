@@ -16,7 +16,16 @@ import Testing
     ("garbage behind the identifier", Array("]d2hello".utf8), .notGS1),
     ("a wrong check digit", Rig.scan("S00001", gtin: "09506000134353"), .notGS1),
     ("another GTIN", Rig.scan("S00001", gtin: "09506000134369"), .wrongGTIN),
-    ("no GTIN", Array("]d200095060001343520001".utf8), .notGS1),
+    ("an SSCC with a wrong check digit", Array("]d200095060001343520001".utf8), .notGS1),
+    ("a GTIN missing", Array("]d221S00001\u{1D}1727123110LOT1".utf8), .wrongGTIN),
+    ("an SSCC in place of all", Array("]d200095060001343520000".utf8), .wrongGTIN),
+    (
+      "a GTIN missing, and a second fault", Array("]d221S00001\u{1D}1727133110LOT1".utf8), .notGS1
+    ),
+    (
+      "a GTIN there, but another requirement not met",
+      Array("]d201\(Rig.gtin)21S00001\u{1D}1727123110LOT1\u{1D}392012".utf8), .notGS1
+    ),
     ("another lot", Rig.scan("S00001", lot: "LOT2"), .wrongLot),
     ("the lot in another case", Rig.scan("S00001", lot: "lot1"), .wrongLot),
     ("another expiry", Rig.scan("S00001", expiry: "280101"), .wrongExpiry),

@@ -93,6 +93,51 @@ import Testing
     #expect(reckoning.differences.first?.hasPrefix("serial \(serial):") == true)
   }
 
+  @Test func whatPassedWhileTelegramsWereLostMayBeInDoubt() {
+    func account(cutOff: Bool) -> [String] {
+      var truth = Truth()
+      let index = truth.read(
+        Pack(fault: .none, serial: "A", message: []), number: 1, epoch: 7, now: 0)
+      truth.plc(.verdictTaken(sequence: 1, unit: 1, verdict: 1, held: true), now: 1)
+      if cutOff {
+        truth.linkDisturbed(true)
+        truth.linkDisturbed(false)
+      }
+      truth.gate(index, .pass, now: 2)
+      truth.plc(.outcomeWritten(sequence: 1, unit: 1, outcome: 1), now: 3)
+      truth.plc(.outcomeRecorded(1), now: 4)
+      let said = status(units: 1, accepted: 0, passed: 0, rejected: #"{"15":1}"#)
+      return Reckoning(
+        truth: truth, status: said, serials: ["A": .state("in_doubt")], kills: 0
+      ).differences
+    }
+    #expect(account(cutOff: true) == [])
+    #expect(account(cutOff: false).count >= 4)
+  }
+
+  @Test(arguments: [(1, true), (2, true), (3, false)])
+  func aFewFalseNoReadsAreTheMachinesAndMoreAreNot(_ falseOnes: Int, _ agrees: Bool) {
+    var truth = Truth()
+    for number in 1...100 as ClosedRange<UInt16> {
+      let index = truth.read(
+        Pack(fault: .none, serial: "S\(number)", message: []), number: number, epoch: 7, now: 0)
+      let verdict: UInt16 = Int(number) <= falseOnes ? 2 : 1
+      truth.plc(
+        .verdictTaken(sequence: number, unit: number, verdict: verdict, held: true), now: 1)
+      truth.gate(index, verdict == 1 ? .pass : .reject, now: 2)
+      truth.plc(
+        .outcomeWritten(sequence: number, unit: number, outcome: verdict == 1 ? 1 : 2), now: 3)
+      truth.plc(.outcomeRecorded(number), now: 4)
+    }
+    #expect(truth.violationCount == 0)
+    #expect(truth.units.count { $0.isFalseNoRead } == falseOnes)
+    let passed = 100 - falseOnes
+    let said = status(
+      units: 100, accepted: passed, passed: passed, rejected: #"{"2":\#(falseOnes)}"#)
+    let differences = Reckoning(truth: truth, status: said, serials: [:], kills: 0).differences
+    #expect(differences.isEmpty == agrees, "\(differences)")
+  }
+
   // MARK: Laws
 
   @Test func passingWithoutAnAcceptBreaksTheLaw() {

@@ -51,10 +51,13 @@ public final class LiveLine {
       line.setScannerConnected(!stands)
       if stands { scanner.unplug() } else { try scanner.plug() }
     case .plcLinkDrop:
+      line.setLinkDisturbed(stands)
       try server.setMood(stands ? .refusing : .well)
     case .plcSilent:
+      line.setLinkDisturbed(stands)
       try server.setMood(stands ? .silent : .well)
     case .lateReplies:
+      line.setLinkDisturbed(stands)
       server.answerDelay = stands ? lateReply : 0
     case .plcRestart:
       line.setPower(!stands, now: now)
