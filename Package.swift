@@ -47,7 +47,9 @@ let package = Package(
     .target(name: "Rings", swiftSettings: pure),
 
     // Rooms that know the machine.
-    .target(name: "Records", dependencies: ["Line", "Alarms", grdb, grdbSQLite, crypto], swiftSettings: strict),
+    .target(
+      name: "Records", dependencies: ["Line", "Alarms", grdb, grdbSQLite, crypto],
+      swiftSettings: strict),
     .target(name: "Devices", dependencies: ["Line", "Rings", "CLinux"], swiftSettings: strict),
     .target(
       name: "PLCLink", dependencies: ["Line", "Rings", "CModbus", "CLinux"], swiftSettings: strict),
@@ -76,7 +78,8 @@ let package = Package(
     .executableTarget(
       name: "linewardbench",
       dependencies: [
-        "Alarms", "Daemon", "Devices", "GS1", "Line", "PLCLink", "Records", "Rings", "CLinux", argumentParser,
+        "Alarms", "Daemon", "Devices", "GS1", "Line", "PLCLink", "Records", "Rings", "CLinux",
+        argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(name: "linewardfloor", dependencies: ["CModbus"]),

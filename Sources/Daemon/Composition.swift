@@ -240,7 +240,9 @@ final class Composition: Sendable {
     for source in sources { source.cancel() }
   }
 
-  /// Loads the configuration anew. Whatever is wrong with it, the daemon goes on with what it has.
+  /// Loads the configuration anew.
+  ///
+  /// Whatever is wrong with it, the daemon goes on with what it has.
   private func reload(loop: LineLoop) {
     ServiceManager.reloading()
     defer { ServiceManager.ready(status: "line \(started.line.id) is watched") }

@@ -9,7 +9,8 @@ internal import Records
 // What devices and records say of themselves, in the words of the control socket and the journal.
 
 extension Composition {
-  static func scannerReplies(_ configuration: Configuration, _ bank: ScannerBank) -> [ScannerReply] {
+  static func scannerReplies(_ configuration: Configuration, _ bank: ScannerBank) -> [ScannerReply]
+  {
     zip(configuration.scanners, bank.health).map { scanner, health in
       ScannerReply(
         name: scanner.name, transport: "serial", device: scanner.device,

@@ -17,6 +17,7 @@ public struct LinewardDaemon: ParsableCommand {
   /// The version that `--version`, records and journal show.
   public static let version = "0.1.0"
 
+  /// What `--help` says.
   public static let configuration = CommandConfiguration(
     commandName: "linewardd",
     abstract: "Stands beside one packaging line and verifies every pack.",
@@ -38,8 +39,12 @@ public struct LinewardDaemon: ParsableCommand {
   @Flag(name: .long, help: "Print the reference of all configuration keys and exit.")
   var printConfigReference = false
 
+  /// Made by the argument parser.
   public init() {}
 
+  /// Does what the arguments say; returns when a signal has ended the daemon.
+  ///
+  /// - Throws: An `ExitCode`, after having said why.
   public mutating func run() throws {
     if printSampleConfig {
       print(Configuration.sampleFile(), terminator: "")

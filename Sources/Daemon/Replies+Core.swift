@@ -8,7 +8,8 @@ internal import Records
 extension StatusReply {
   init(_ status: LineStatus) {
     self.init(
-      line: status.line, runPermit: status.permit, stopReasons: status.reasons.map { Int($0.rawValue) },
+      line: status.line, runPermit: status.permit,
+      stopReasons: status.reasons.map { Int($0.rawValue) },
       batch: status.batch.map { batch in
         BatchStatus(
           id: batch.id, gtin: batch.gtin, lot: batch.lot, expiry: batch.expiry,

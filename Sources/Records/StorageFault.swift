@@ -139,7 +139,9 @@ extension StorageFault {
     case let error as DatabaseError:
       // The reason of the system call behind it is not told, but on a full disk it is most often that.
       let code = error.resultCode
-      if code == .SQLITE_IOERR || code == .SQLITE_CANTOPEN, isFull(path) { return .full(path: path) }
+      if code == .SQLITE_IOERR || code == .SQLITE_CANTOPEN, isFull(path) {
+        return .full(path: path)
+      }
       return .sqlite(
         error.extendedResultCode.rawValue, systemError: 0,
         text: error.message ?? "unknown reason", doing, path: path)

@@ -68,7 +68,8 @@ public struct Reckoning: Sendable {
     rows.append(Row(name: "false no-reads", truth: 0, daemon: count, agrees: agrees))
     if !agrees {
       differences.append(
-        "\(count) of \(truth.units.count) units got verdict 2 though their message was sent in time")
+        "\(count) of \(truth.units.count) units got verdict 2 though their message was sent in time"
+      )
     }
   }
 

@@ -102,55 +102,55 @@ public struct Scenario: Sendable {
   ///   - user: the login that plays every role.
   /// - Returns: the file's text.
   public func daemonConfiguration(directory: String, port: UInt16, user: String) -> String {
-    return """
-      # Written by linewardsim for one run.
-      [line]
-      id = \(quoted(lineID))
+    """
+    # Written by linewardsim for one run.
+    [line]
+    id = \(quoted(lineID))
 
-      [storage]
-      directory = \(quoted(directory + "/records"))
+    [storage]
+    directory = \(quoted(directory + "/records"))
 
-      [control]
-      socket = \(quoted(directory + "/control.sock"))
+    [control]
+    socket = \(quoted(directory + "/control.sock"))
 
-      [roles]
-      operator = [\(quoted("user:" + user))]
-      supervisor = [\(quoted("user:" + user))]
-      quality = [\(quoted("user:" + user))]
-      maintenance = [\(quoted("user:" + user))]
+    [roles]
+    operator = [\(quoted("user:" + user))]
+    supervisor = [\(quoted("user:" + user))]
+    quality = [\(quoted("user:" + user))]
+    maintenance = [\(quoted("user:" + user))]
 
-      [[scanner]]
-      name = "camera-1"
-      transport = "serial"
-      device = \(quoted(directory + "/camera-1"))
-      baud = 115200
-      suffix = "\\r\\n"
-      no_read = "NOREAD"
-      require_symbology = "]d2"
+    [[scanner]]
+    name = "camera-1"
+    transport = "serial"
+    device = \(quoted(directory + "/camera-1"))
+    baud = 115200
+    suffix = "\\r\\n"
+    no_read = "NOREAD"
+    require_symbology = "]d2"
 
-      [[plc]]
-      name = "plc-1"
-      transport = "tcp"
-      host = "127.0.0.1"
-      port = \(port)
-      unit_id = 1
-      poll_ms = \(pollMilliseconds)
-      heartbeat_ms = \(heartbeatMilliseconds)
+    [[plc]]
+    name = "plc-1"
+    transport = "tcp"
+    host = "127.0.0.1"
+    port = \(port)
+    unit_id = 1
+    poll_ms = \(pollMilliseconds)
+    heartbeat_ms = \(heartbeatMilliseconds)
 
-      [[station]]
-      name = "unit-1"
-      kind = "unit"
-      scanner = "camera-1"
-      plc = "plc-1"
-      host_base = 0
-      plc_base = 200
-      slots = \(slots)
-      read_timeout_ms = \(readTimes.timeout / 1_000_000)
-      early_read_ms = \(readTimes.early / 1_000_000)
-      quiet_ms = \(quietMilliseconds)
-      silent_is = \(quoted(silentIs))
+    [[station]]
+    name = "unit-1"
+    kind = "unit"
+    scanner = "camera-1"
+    plc = "plc-1"
+    host_base = 0
+    plc_base = 200
+    slots = \(slots)
+    read_timeout_ms = \(readTimes.timeout / 1_000_000)
+    early_read_ms = \(readTimes.early / 1_000_000)
+    quiet_ms = \(quietMilliseconds)
+    silent_is = \(quoted(silentIs))
 
-      """
+    """
   }
 
   /// A TOML basic string.

@@ -25,8 +25,9 @@ public struct Truth: Sendable {
     public internal(set) var isWithdrawnTooLate = false
     /// It was on the belt while telegrams were lost or late: a withdrawal on its way may never have come.
     public internal(set) var isCutOff = false
-    /// The daemon saw no message in time, though one was sent. In real time the machine under both may have been late;
-    /// in virtual time it is a fault.
+    /// The daemon saw no message in time, though one was sent.
+    ///
+    /// In real time the machine under both may have been late; in virtual time it is a fault.
     public internal(set) var isFalseNoRead = false
     /// An accept for it stands.
     public internal(set) var acceptStands = false

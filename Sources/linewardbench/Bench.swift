@@ -31,8 +31,12 @@ struct Bench: ParsableCommand {
     try bench.start(serials: 100_000)
     defer { bench.stop() }
     for _ in 0..<warm { _ = try bench.unitThroughDaemon(accept: true) }
-    if try !bench.compare(accept: true, blocks: blocks, limit: 1.5) { missed.append("scan to accept") }
-    if try !bench.compare(accept: false, blocks: blocks, limit: 2) { missed.append("scan to reject") }
+    if try !bench.compare(accept: true, blocks: blocks, limit: 1.5) {
+      missed.append("scan to accept")
+    }
+    if try !bench.compare(accept: false, blocks: blocks, limit: 2) {
+      missed.append("scan to reject")
+    }
     let idle = try bench.idleShare(seconds: 10)
     print("idle with heartbeats   \((idle * 100).rounded() / 100) % of a core, aim below 2")
     if idle >= 2 { missed.append("idle") }
@@ -47,12 +51,11 @@ struct Bench: ParsableCommand {
     print("durable verdicts       \(Int(rate)) a second through the line loop, aim 20000")
     if rate < 20_000 { missed.append("durable verdicts") }
 
-    if missed.isEmpty {
-      print("all aims reached")
-    } else {
+    guard missed.isEmpty else {
       print("missed: \(missed.joined(separator: ", "))")
       throw ExitCode(1)
     }
+    print("all aims reached")
   }
 }
 

@@ -96,7 +96,9 @@ struct LatencyBench {
     try release()
   }
 
-  /// The PLC's side: alive, in its epoch, obeying. The bench moves its heartbeat with each unit and while it waits.
+  /// The PLC's side: alive, in its epoch, obeying.
+  ///
+  /// The bench moves its heartbeat with each unit and while it waits.
   private func startPLC() {
     let base = Self.plcBase
     server[base] = 1
@@ -179,7 +181,8 @@ struct LatencyBench {
     init(_ bench: LatencyBench, sync: Bool, address: Int) throws {
       var path = [CChar](repeating: 0, count: 64)
       precondition(clinux_open_pty(&master, &path, 64) == 0, "no pseudo-terminal")
-      let tty = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let tty = String(
+        decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       process.executableURL = bench.linewardd.deletingLastPathComponent().appendingPathComponent(
         "linewardfloor")
       process.arguments = [

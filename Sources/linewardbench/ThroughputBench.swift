@@ -52,7 +52,9 @@ enum ThroughputBench {
     var snapshot = PLCSnapshot(mapVersion: 1, inputs: .conveyorMoving, epoch: 1)
     publish(.linked(generation: 1, newEpoch: true, snapshot))
     _ = "".utf8.withContiguousStorageIfAvailable { bytes in
-      frames.push(kind: ScannerEvent.online.rawValue, source: 0, at: monotonicNow(), bytes: UnsafeRawBufferPointer(bytes))
+      frames.push(
+        kind: ScannerEvent.online.rawValue, source: 0, at: monotonicNow(),
+        bytes: UnsafeRawBufferPointer(bytes))
     }
     let ready = DispatchSemaphore(value: 0)
     let batch = Batch(
@@ -83,7 +85,9 @@ enum ThroughputBench {
       publish(.changed(snapshot))
       let bytes = LatencyBench.message(LatencyBench.serialText(number)).dropLast(2)
       let moment = monotonicNow()
-      while !bytes.withUnsafeBytes({ frames.push(kind: ScannerEvent.message.rawValue, source: 0, at: moment, bytes: $0) }) {
+      while !bytes.withUnsafeBytes({
+        frames.push(kind: ScannerEvent.message.rawValue, source: 0, at: moment, bytes: $0)
+      }) {
         usleepBriefly()
       }
       publish(.taken(unit: unit == 1 ? Counter.max : unit - 1, verdict: 1))

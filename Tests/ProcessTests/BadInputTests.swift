@@ -69,7 +69,9 @@ import Testing
   @Test func aControlSocketFedWithGarbageLives() throws {
     let daemon = try Daemon()
     #expect(try daemon.startAndWait(), "\(daemon.log)")
-    for text in ["garbage\n", "{\"version\":1", "{\"version\":99,\"command\":\"status\"}\n", "\u{0}\u{1}\n"] {
+    for text in [
+      "garbage\n", "{\"version\":1", "{\"version\":99,\"command\":\"status\"}\n", "\u{0}\u{1}\n",
+    ] {
       let file = try daemon.folder.write("garbage", text)
       _ = try Programs.shell("socat -u -T2 FILE:\(file) UNIX-CONNECT:\(daemon.socket)")
     }
@@ -83,7 +85,8 @@ import Testing
     let daemon = try Daemon()
     #expect(try daemon.startAndWait(), "\(daemon.log)")
     _ = try Programs.shell(
-      "for i in $(seq 500); do socat -u -T3 PIPE UNIX-CONNECT:\(daemon.socket) 2>/dev/null & done; wait")
+      "for i in $(seq 500); do socat -u -T3 PIPE UNIX-CONNECT:\(daemon.socket) 2>/dev/null & done; wait"
+    )
     #expect(Programs.until(seconds: 10) { (try? daemon.ask("status"))?.status == 0 })
     #expect(daemon.process.isRunning)
   }
@@ -119,7 +122,8 @@ import Testing
     daemon.stop(SIGTERM)
     #expect(daemon.process.terminationStatus == 0)
     #expect(!FileManager.default.fileExists(atPath: daemon.socket))
-    let verify = try Programs.run("lineward", ["records", "verify", "--directory", daemon.directory])
+    let verify = try Programs.run(
+      "lineward", ["records", "verify", "--directory", daemon.directory])
     #expect(verify.status == 0, "\(verify.errors)")
   }
 

@@ -28,7 +28,9 @@ enum Programs {
     let errors = folder.url.appendingPathComponent("err")
     let given = folder.url.appendingPathComponent("in")
     try Data(input.utf8).write(to: given)
-    for url in [output, errors] { _ = FileManager.default.createFile(atPath: url.path, contents: nil) }
+    for url in [output, errors] {
+      _ = FileManager.default.createFile(atPath: url.path, contents: nil)
+    }
     process.standardInput = try FileHandle(forReadingFrom: given)
     process.standardOutput = try FileHandle(forWritingTo: output)
     process.standardError = try FileHandle(forWritingTo: errors)
