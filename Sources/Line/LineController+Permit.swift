@@ -105,7 +105,8 @@ extension LineController {
       notice(
         .permitWithdrawn, .error, "run permit withdrawn: \(reason.phrase): \(detail)",
         station: station)
-    } else if isNew {
+    } else if isNew || !actor.isEmpty {
+      // What a person ordered is recorded every time.
       emit(
         Record(
           .stopReason, station: station, code: reason.rawValue, number: UInt32(reasons.rawValue),

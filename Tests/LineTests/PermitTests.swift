@@ -282,6 +282,13 @@ import Testing
     #expect(rig.line.batches[0].state == .closed)
   }
 
+  @Test func everyStopThatAPersonOrdersIsRecorded() {
+    var rig = Rig.running()
+    for reason in ["first", "second", "third"] { rig.command(.stop(reason: reason)) }
+    let recorded = rig.records.filter { $0.actor == "tester" && $0.code == 2 }.map(\.detail)
+    #expect(recorded == ["first", "second", "third"])
+  }
+
   @Test func afterAStorageFaultTheReplayedCoreKnowsThatAcceptsWereWithdrawn() {
     var rig = Rig.running()
     #expect(rig.unit(Rig.scan("S00001")) == .accept)

@@ -56,6 +56,92 @@ import Testing
     #expect(try daemon.ask("batch", "list", json: true).output.contains("B1") == false)
   }
 
+  @Test func aSerialFileThatIsNotThereIsNamed() throws {
+    let daemon = try Daemon()
+    #expect(try daemon.startAndWait(), "\(daemon.log)")
+    for path in ["/nonexistent/serials.txt", daemon.folder.url.path] {
+      let ended = try daemon.ask(
+        "batch", "open", "--id", "B1", "--gtin", "09506000134352", "--lot", "L1", "--expiry",
+        "271231", "--serials", path)
+      #expect(ended.status == 65, "\(ended.errors)")
+      #expect(ended.errors.contains(path), "\(ended.errors)")
+    }
+  }
+
+  @Test func aScannerThatComesLaterIsOnlineByItself() throws {
+    let folder = try Scratch()
+    let path = folder.url.appendingPathComponent("camera").path
+    let daemon = try Daemon(scanner: path)
+    #expect(try daemon.startAndWait(), "\(daemon.log)")
+    #expect(try daemon.ask("scanners").output.contains(path))
+    #expect(try daemon.ask("status", json: true).output.contains("\"scanner\":\"offline\""))
+    let socat = Process()
+    socat.executableURL = URL(fileURLWithPath: "/usr/bin/socat")
+    socat.arguments = ["PTY,link=\(path),raw,echo=0", "PIPE"]
+    try socat.run()
+    // It inherits blocked signals from the test runner, so only SIGKILL is sure to end it.
+    func pull() {
+      guard socat.isRunning else { return }
+      kill(socat.processIdentifier, SIGKILL)
+      socat.waitUntilExit()
+    }
+    defer { pull() }
+    func says(_ word: String) -> Bool {
+      (try? daemon.ask("status", json: true))?.output.contains("\"scanner\":\"\(word)\"") ?? false
+    }
+    #expect(Programs.until(seconds: 20) { says("online") }, "\(daemon.log)")
+    pull()
+    #expect(Programs.until(seconds: 20) { says("offline") }, "\(daemon.log)")
+  }
+
+  static let mayMount: Bool = {
+    guard let folder = try? Scratch() else { return false }
+    guard mount("tmpfs", folder.url.path, "tmpfs", 0, "size=64k") == 0 else { return false }
+    umount2(folder.url.path, Int32(MNT_DETACH))
+    return true
+  }()
+
+  @Test(.enabled(if: mayMount, "mounting a small file system is not allowed here"))
+  func aFullDiskStopsTheLineAndTheDaemonLivesAndComesBack() throws {
+    let daemon = try Daemon()
+    try FileManager.default.createDirectory(
+      atPath: daemon.directory, withIntermediateDirectories: true)
+    try #require(mount("tmpfs", daemon.directory, "tmpfs", 0, "size=4m") == 0)
+    defer {
+      daemon.stop(SIGKILL)
+      umount2(daemon.directory, Int32(MNT_DETACH))
+    }
+    #expect(try daemon.startAndWait(), "\(daemon.log)")
+    let filler = daemon.directory + "/filler"
+    _ = try Programs.shell("dd if=/dev/zero of=\(filler) bs=4k count=4096")
+    func stops() throws -> String { try daemon.ask("status", json: true).output }
+    // A warm WAL has room of its own: stops with long reasons use it up.
+    let reason = String(repeating: "x", count: 900)
+    let isFull = Programs.until(seconds: 60) {
+      _ = try? daemon.ask("line", "stop", "--reason", reason)
+      return (try? stops())?.contains("\"stop_reason\":6") ?? false
+    }
+    #expect(isFull, "\(daemon.log)")
+    let stop = try daemon.ask("line", "stop", "--reason", "the disk is full")
+    #expect(stop.status == 0, "stopping is always possible: \(stop.errors)")
+    let release = try daemon.ask("line", "release")
+    #expect(release.status == 75)
+    #expect(release.errors.contains("space"), "it says what to do: \(release.errors)")
+    #expect(daemon.process.isRunning)
+
+    try FileManager.default.removeItem(atPath: filler)
+    let isBack = Programs.until(seconds: 30) {
+      guard let answer = try? daemon.ask("line", "release") else { return false }
+      return answer.status == 75 && !answer.errors.contains("space")
+    }
+    #expect(isBack, "\(daemon.log)")
+    #expect(try stops().contains("\"stop_reason\":6"), "the fault stands until the release")
+    daemon.stop(SIGTERM)
+    let verify = try Programs.run(
+      "lineward", ["records", "verify", "--directory", daemon.directory])
+    #expect(verify.status == 0, "\(verify.errors)")
+  }
+
   @Test func aReleaseThatIsRefusedNamesEveryCause() throws {
     let daemon = try Daemon()
     #expect(try daemon.startAndWait(), "\(daemon.log)")
