@@ -1,3 +1,5 @@
+public import Line
+
 /// What a person or a program may ask of the daemon over the control socket.
 ///
 /// On the wire a command is one flat JSON object whose `command` is the words of the command line:
@@ -14,8 +16,10 @@ public enum Command: Sendable, Equatable {
   case batchStart(id: String?)
   /// Pauses the running batch.
   case batchPause(id: String?)
-  /// Closes a batch.
-  case batchClose(id: String?)
+  /// Closes a batch; `reason` says why one that does not balance is closed all the same.
+  case batchClose(id: String?, reason: String? = nil)
+  /// The two balances of a batch.
+  case batchReconcile(id: String?)
   /// Shows one batch.
   case batchShow(id: String?)
   /// Lists all batches.
@@ -24,6 +28,10 @@ public enum Command: Sendable, Equatable {
   case lineRelease
   /// Takes the run permit.
   case lineStop(reason: String)
+  /// Does something with a serial; gtin nil: the only one that has it.
+  ///
+  /// `scan` is a new read of the pack, for `found`; its GS stand as they are.
+  case serial(SerialAct, serial: String, gtin: String?, scan: String?, reason: String)
   /// State and history of one serial; nil: the only GTIN that has it.
   case unit(serial: String, gtin: String?)
   /// Alarms that are not normal.
@@ -40,15 +48,22 @@ public enum Command: Sendable, Equatable {
   case recordsVerify
 
   /// The words of the command line, which are also its name on the wire and in sentences.
-  public var words: String { word.rawValue }
+  public var words: String {
+    if case .serial(let act, _, _, _, _) = self {
+      "\(Word.serial.rawValue) \(act.word)"
+    } else {
+      word.rawValue
+    }
+  }
 
   /// Whether it only looks: such a command changes nothing and leaves no record.
   public var onlyReads: Bool {
     switch self {
-    case .status, .watch, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs, .recordsVerify:
+    case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs,
+      .recordsVerify:
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
-      .reset:
+      .reset, .serial:
       false
     }
   }
@@ -65,10 +80,13 @@ public enum Command: Sendable, Equatable {
     case batchStart = "batch start"
     case batchPause = "batch pause"
     case batchClose = "batch close"
+    case batchReconcile = "batch reconcile"
     case batchShow = "batch show"
     case batchList = "batch list"
     case lineRelease = "line release"
     case lineStop = "line stop"
+    /// The act's word follows.
+    case serial
     case unit
     case alarms
     case acknowledge = "ack"
@@ -86,10 +104,12 @@ public enum Command: Sendable, Equatable {
     case .batchStart: .batchStart
     case .batchPause: .batchPause
     case .batchClose: .batchClose
+    case .batchReconcile: .batchReconcile
     case .batchShow: .batchShow
     case .batchList: .batchList
     case .lineRelease: .lineRelease
     case .lineStop: .lineStop
+    case .serial: .serial
     case .unit: .unit
     case .alarms: .alarms
     case .acknowledge: .acknowledge
@@ -103,7 +123,7 @@ public enum Command: Sendable, Equatable {
 
 extension Command: Codable {
   private enum Key: String, CodingKey {
-    case command, id, gtin, lot, expiry, reason, serial, occurrence, comment
+    case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment
   }
 
   /// Makes a command from a request, passing over fields that it does not know.
@@ -122,9 +142,19 @@ extension Command: Codable {
       return number
     }
     let name = try text(.command)
+    if name.hasPrefix("\(Word.serial.rawValue) ") {
+      guard let act = SerialAct(word: name.dropFirst(Word.serial.rawValue.utf8.count + 1)) else {
+        throw UnknownCommand(name: name)
+      }
+      self = .serial(
+        act, serial: try text(.serial), gtin: try optionalText(.gtin),
+        scan: try optionalText(.scan), reason: try text(.reason))
+      return
+    }
     guard let word = Word(rawValue: name) else { throw UnknownCommand(name: name) }
     self =
       switch word {
+      case .serial: throw UnknownCommand(name: name)
       case .status: .status
       case .watch: .watch
       case .batchOpen:
@@ -132,7 +162,9 @@ extension Command: Codable {
           id: try text(.id), gtin: try text(.gtin), lot: try text(.lot), expiry: try text(.expiry))
       case .batchStart: .batchStart(id: try optionalText(.id))
       case .batchPause: .batchPause(id: try optionalText(.id))
-      case .batchClose: .batchClose(id: try optionalText(.id))
+      case .batchClose:
+        .batchClose(id: try optionalText(.id), reason: try optionalText(.reason))
+      case .batchReconcile: .batchReconcile(id: try optionalText(.id))
       case .batchShow: .batchShow(id: try optionalText(.id))
       case .batchList: .batchList
       case .lineRelease: .lineRelease
@@ -153,7 +185,7 @@ extension Command: Codable {
   /// Writes `command` and the fields that belong to it, into the object that the encoder is at.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: Key.self)
-    try fields.encode(word, forKey: .command)
+    try fields.encode(words, forKey: .command)
     switch self {
     case .status, .watch, .batchList, .lineRelease, .alarms, .scanners, .plcs, .recordsVerify:
       break
@@ -162,9 +194,17 @@ extension Command: Codable {
       try fields.encode(gtin, forKey: .gtin)
       try fields.encode(lot, forKey: .lot)
       try fields.encode(expiry, forKey: .expiry)
-    case .batchStart(let id), .batchPause(let id), .batchClose(let id), .batchShow(let id):
+    case .batchStart(let id), .batchPause(let id), .batchReconcile(let id), .batchShow(let id):
       try fields.encodeIfPresent(id, forKey: .id)
+    case .batchClose(let id, let reason):
+      try fields.encodeIfPresent(id, forKey: .id)
+      try fields.encodeIfPresent(reason, forKey: .reason)
     case .lineStop(let reason):
+      try fields.encode(reason, forKey: .reason)
+    case .serial(_, let serial, let gtin, let scan, let reason):
+      try fields.encode(serial, forKey: .serial)
+      try fields.encodeIfPresent(gtin, forKey: .gtin)
+      try fields.encodeIfPresent(scan, forKey: .scan)
       try fields.encode(reason, forKey: .reason)
     case .unit(let serial, let gtin):
       try fields.encode(serial, forKey: .serial)

@@ -252,6 +252,36 @@ public struct Render: Sendable {
       }, numeric: [5, 6])
   }
 
+  /// The two balances of a batch.
+  public func reconciliation(_ reply: ReconciliationReply) -> [String] {
+    let verdict =
+      reply.balanced ? colour(.green, "balances") : colour(.red, "DOES NOT BALANCE")
+    let states = reply.serials.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
+    let ends = ["passed", "rejected", "lost", "taken_by_hand", "in_doubt", "open"].compactMap {
+      end in reply.ends[end].map { (end, $0) }
+    }
+    var lines = ["\(bold("Batch \(plain(reply.batch))"))  \(verdict)", "  serials"]
+    lines += table(
+      nil,
+      states.map { ["    " + plain($0.key.spaced), number($0.value)] }
+        + [["    pool", number(reply.pool)]], numeric: [1])
+    lines.append("  units")
+    lines += table(
+      nil,
+      ends.map { ["    " + $0.0.spaced, number($0.1)] } + [["    came", number(reply.units)]],
+      numeric: [1])
+    lines.append(
+      "  \(number(reply.commissionedByUnits)) serials commissioned by units that passed"
+        + (reply.commissionedByPeople == 0
+          ? "" : ", \(number(reply.commissionedByPeople)) found by people"))
+    guard reply.unexplainedCount > 0 else { return lines }
+    lines.append("  \(number(reply.unexplainedCount)) serials need a person")
+    lines += table(nil, reply.unexplained.map { ["    " + plain($0.serial), plain($0.cause)] })
+    let more = reply.unexplainedCount - reply.unexplained.count
+    if more > 0 { lines.append("    and \(number(more)) more") }
+    return lines
+  }
+
   // MARK: Records, progress, failures
 
   /// What became of a verification.

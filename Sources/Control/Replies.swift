@@ -422,6 +422,69 @@ public struct BatchReply: Sendable, Equatable, Codable {
   }
 }
 
+/// The two balances of a batch, for `batch reconcile`.
+public struct ReconciliationReply: Sendable, Equatable, Codable {
+  /// The batch.
+  public var batch: String
+  /// Whether both balances hold.
+  public var balanced: Bool
+  /// Serials of the pool.
+  public var pool: Int
+  /// How many of them are in each state, by the words of `unit`; states without serials are left out.
+  public var serials: [String: Int]
+  /// Units that came while the batch ran.
+  public var units: Int
+  /// How many units have each end: `passed`, `rejected`, `lost`, `taken_by_hand`, `in_doubt`, `open`.
+  public var ends: [String: Int]
+  /// Serials that a passed unit commissioned.
+  public var commissionedByUnits: Int
+  /// Serials in doubt that a person found.
+  public var commissionedByPeople: Int
+  /// How many serials need a person.
+  public var unexplainedCount: Int
+  /// The first of them.
+  public var unexplained: [Unexplained]
+
+  /// A serial that needs a person.
+  public struct Unexplained: Sendable, Equatable, Codable {
+    /// The serial.
+    public var serial: String
+    /// Why.
+    public var cause: String
+
+    /// Makes one.
+    public init(serial: String, cause: String) {
+      self.serial = serial
+      self.cause = cause
+    }
+  }
+
+  /// Makes a reply.
+  public init(
+    batch: String, balanced: Bool, pool: Int, serials: [String: Int], units: Int,
+    ends: [String: Int], commissionedByUnits: Int, commissionedByPeople: Int,
+    unexplainedCount: Int, unexplained: [Unexplained]
+  ) {
+    self.batch = batch
+    self.balanced = balanced
+    self.pool = pool
+    self.serials = serials
+    self.units = units
+    self.ends = ends
+    self.commissionedByUnits = commissionedByUnits
+    self.commissionedByPeople = commissionedByPeople
+    self.unexplainedCount = unexplainedCount
+    self.unexplained = unexplained
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case batch, balanced, pool, serials, units, ends, unexplained
+    case commissionedByUnits = "commissioned_by_units"
+    case commissionedByPeople = "commissioned_by_people"
+    case unexplainedCount = "unexplained_count"
+  }
+}
+
 /// What became of `records verify`.
 public struct VerifyReply: Sendable, Equatable, Codable {
   /// Whether everything was read and every record holds.
@@ -532,6 +595,8 @@ public enum CommandReply: Sendable, Equatable, Encodable {
   case batch(BatchReply)
   /// To `batch list`.
   case batches([BatchReply])
+  /// To `batch reconcile`.
+  case reconciliation(ReconciliationReply)
   /// To `records verify`.
   case verify(VerifyReply)
 
@@ -546,6 +611,7 @@ public enum CommandReply: Sendable, Equatable, Encodable {
     case .plcs(let reply): try reply.encode(to: encoder)
     case .batch(let reply): try reply.encode(to: encoder)
     case .batches(let reply): try reply.encode(to: encoder)
+    case .reconciliation(let reply): try reply.encode(to: encoder)
     case .verify(let reply): try reply.encode(to: encoder)
     }
   }

@@ -55,12 +55,31 @@ final class ControlDesk: Sendable {
         responder: responder)
     case .batchStart(let id): order(.batchStart(id: id), peer, responder)
     case .batchPause(let id): order(.batchPause(id: id), peer, responder)
-    case .batchClose(let id): order(.batchClose(id: id), peer, responder)
+    case .batchClose(let id, let reason):
+      reconcile(id, responder) { batch, result in
+        let balance = BatchBalance(
+          batch: batch.number, changes: batch.changes, reconciliation: result,
+          reason: reason ?? "")
+        self.order(.batchClose(id: batch.id, balance: balance), peer, responder)
+      }
+    case .batchReconcile(let id):
+      reconcile(id, responder) { [directory] batch, result in
+        responder.finish(ControlDesk.reply(batch, result, directory: directory))
+      }
     case .batchShow(let id): showBatch(id, responder)
     case .batchList:
       look(responder) { core in .success(.batches(core.batches.map(BatchReply.init))) }
     case .lineRelease: order(.release, peer, responder)
     case .lineStop(let reason): order(.stop(reason: reason), peer, responder)
+    case .serial(let act, let serial, let gtin, let scan, let reason):
+      guard !reason.isEmpty else {
+        responder.finish(.failure(.usage("\(command.words) needs a reason.")))
+        return
+      }
+      order(
+        .serial(
+          act, Array(serial.utf8), gtin: gtin, evidence: Array((scan ?? "").utf8), reason: reason),
+        peer, responder)
     case .unit(let serial, let gtin): unit(serial: serial, gtin: gtin, responder)
     case .alarms:
       look(responder) { core in .success(.alarms(core.alarms.active.map(AlarmReply.init))) }
@@ -124,6 +143,56 @@ final class ControlDesk: Sendable {
       }
       return .success(.batch(BatchReply(current)))
     }
+  }
+
+  private static func reply(
+    _ batch: Batch, _ result: Reconciliation, directory: String
+  ) -> Result<CommandReply, Failure> {
+    let rows = Set(result.unexplained.prefix(unexplainedMax).map(\.row))
+    do {
+      let serials = try SerialFile.serials(
+        at: rows, in: SerialFile.path(number: batch.number, directory: directory))
+      return .success(
+        .reconciliation(ReconciliationReply(batch, result) { serials[$0] ?? "" }))
+    } catch {
+      return .failure(.storageFault("The serial file cannot be read now: \(error)"))
+    }
+  }
+
+  /// Serials named one by one in a reply, so that it stays one that is read.
+  static let unexplainedMax = 1000
+
+  /// Reconciles the batch that a command means, away from the loop, and goes on with the result.
+  private func reconcile(
+    _ id: String?, _ responder: Responder,
+    then: @escaping @Sendable (Batch, Reconciliation) -> Void
+  ) {
+    let directory = directory
+    let reading = reading
+    let taken = loop.send(
+      .look { core in
+        let batch: Batch
+        do throws(LineController.Meaning) {
+          batch = try core.batchToReconcile(id)
+        } catch {
+          responder.finish(error.result.reply)
+          return
+        }
+        let hasGate = core.hasGate
+        reading.async {
+          do {
+            var reconciler = Reconciler(
+              batch: batch.number, poolCount: batch.poolCount, hasGate: hasGate)
+            try RecordReader(directory: directory).replay(batch: batch.number) {
+              reconciler.take($0.record)
+            }
+            then(batch, reconciler.finished(pool: batch.pool))
+          } catch {
+            responder.finish(.failure(.storageFault("The records cannot be read now: \(error)")))
+          }
+        }
+      })
+    if !taken { responder.finish(.failure(ControlDesk.overrun)) }
   }
 
   private func openBatch(

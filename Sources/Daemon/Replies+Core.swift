@@ -52,6 +52,26 @@ extension BatchReply {
   }
 }
 
+extension ReconciliationReply {
+  /// `serials` are named by the batch's serial file or pool.
+  init(_ batch: Batch, _ result: Reconciliation, serial: (Int32) -> String) {
+    var serials: [String: Int] = [:]
+    for (state, count) in result.serials where count != 0 { serials[state.word] = count }
+    self.init(
+      batch: batch.id, balanced: result.isBalanced, pool: result.pool, serials: serials,
+      units: result.units,
+      ends: [
+        "passed": result.passed, "rejected": result.rejected, "lost": result.lost,
+        "taken_by_hand": result.takenByHand, "in_doubt": result.inDoubt, "open": result.open,
+      ], commissionedByUnits: result.commissionedByUnits,
+      commissionedByPeople: result.commissionedByPeople,
+      unexplainedCount: result.unexplainedCount,
+      unexplained: result.unexplained.prefix(ControlDesk.unexplainedMax).map {
+        Unexplained(serial: serial($0.row), cause: $0.cause.phrase)
+      })
+  }
+}
+
 extension UnitReply.Entry {
   init(_ stored: StoredRecord) {
     let record = stored.record
@@ -66,6 +86,8 @@ extension UnitReply.Entry {
       if let outcome = Outcome(rawValue: record.code) {
         parts.append("outcome \(outcome.rawValue): \(outcome.phrase)")
       }
+    case .serialChanged:
+      if let act = SerialAct(rawValue: record.code) { parts.append(act.word) }
     default: break
     }
     if let state = record.state { parts.append("then \(state.word)") }

@@ -1,5 +1,6 @@
 public import Control
 internal import Glibc
+internal import Line
 
 /// What a person may be on a line.
 public enum Role: String, Sendable, CaseIterable {
@@ -78,11 +79,17 @@ public struct Roles: Sendable {
   /// A stop is the safe side, so everybody with a role may order one.
   public static func needed(for command: Command) -> Set<Role>? {
     switch command {
-    case .status, .watch, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs, .recordsVerify:
+    case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs,
+      .recordsVerify:
       nil
+    case .batchClose(_, .some): [.supervisor]
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge:
       [.operator, .supervisor]
     case .lineStop: Set(Role.allCases)
+    case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
+      .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
+      [.operator, .supervisor, .quality]
+    case .serial: [.supervisor, .quality]
     case .reset: [.supervisor, .maintenance]
     }
   }

@@ -20,6 +20,8 @@ public struct Batch: Sendable {
   public var pool: SerialPool?
   /// How many serials are in each state.
   public var counts: [SerialState: Int]
+  /// How many records have named it; a reconciliation is good for as long as this stands.
+  public var changes = 0
 
   /// Makes a batch.
   public init(

@@ -26,8 +26,10 @@ public enum LineCommand: Sendable {
   case batchStart(id: String?)
   /// Pauses the running batch.
   case batchPause(id: String?)
-  /// Closes a batch.
-  case batchClose(id: String?)
+  /// Closes a batch; `balance` is its reconciliation, nil where nobody made one.
+  case batchClose(id: String?, balance: BatchBalance? = nil)
+  /// Does something with a serial; `gtin` nil: the only one that has it. `evidence` is a new scan, for `found`.
+  case serial(SerialAct, [UInt8], gtin: String?, evidence: [UInt8], reason: String)
   /// Gives the run permit.
   case release
   /// Takes the run permit.
@@ -40,6 +42,26 @@ public enum LineCommand: Sendable {
   case reload(LineSettings, detail: String)
   /// The daemon ends in order.
   case shutDown
+}
+
+/// What a reconciliation made off the line loop says when its batch is to be closed.
+public struct BatchBalance: Sendable, Hashable {
+  /// The batch that was reconciled.
+  public var batch: UInt32
+  /// `Batch.changes` when it was; another number by now makes it stale.
+  public var changes: Int
+  /// The balances.
+  public var reconciliation: Reconciliation
+  /// Why a batch that does not balance is closed all the same; empty: it is not.
+  public var reason: String
+
+  /// Joins a reconciliation and what it is good for.
+  public init(batch: UInt32, changes: Int, reconciliation: Reconciliation, reason: String) {
+    self.batch = batch
+    self.changes = changes
+    self.reconciliation = reconciliation
+    self.reason = reason
+  }
 }
 
 /// How a command ended.

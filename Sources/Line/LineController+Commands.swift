@@ -12,7 +12,11 @@ extension LineController {
       openBatch(id, batch, description: description, actor: actor)
     case .batchStart(let name): startBatch(id, name, actor: actor)
     case .batchPause(let name): pauseBatch(id, name, actor: actor)
-    case .batchClose(let name): closeBatch(id, name, actor: actor)
+    case .batchClose(let name, let balance):
+      closeBatch(id, name, balance: balance, actor: actor)
+    case .serial(let act, let serial, let gtin, let evidence, let reason):
+      self.serial(
+        id, act, serial, gtin: gtin, evidence: evidence, reason: reason, actor: actor)
     case .release: release(id, actor: actor, now: now)
     case .stop(let reason):
       let stood = !permit
@@ -42,12 +46,12 @@ extension LineController {
   }
 
   /// Answers now: nothing was changed.
-  private mutating func answer(_ id: UInt64, _ result: CommandResult) {
+  mutating func answer(_ id: UInt64, _ result: CommandResult) {
     outbox.actions.append(.reply(id: id, result))
   }
 
   /// Answers when the turn's records are on disk.
-  private mutating func finish(_ id: UInt64, _ text: String) {
+  mutating func finish(_ id: UInt64, _ text: String) {
     if storageFault != nil {
       answer(id, .done(text))
     } else {
@@ -55,7 +59,7 @@ extension LineController {
     }
   }
 
-  private mutating func refuse(
+  mutating func refuse(
     _ id: UInt64, _ what: String, _ sentence: String, causes: [String] = [], actor: String
   ) {
     emit(
@@ -116,23 +120,46 @@ extension LineController {
   }
 
   /// The batch that a command means, by id or as the only one in one of these states.
-  private func meant(_ name: String?, in states: [BatchState]) -> Result<Int, Meaning> {
+  private func meant(_ name: String?, in states: [BatchState]) throws(Meaning) -> Int {
     if let name {
       guard let index = batches.firstIndex(where: { $0.id == name }) else {
-        return .failure(.unknown("there is no batch \(name)"))
+        throw .unknown("there is no batch \(name)")
       }
-      return .success(index)
+      return index
     }
     let candidates = batches.indices.filter { states.contains(batches[$0].state) }
-    if candidates.count == 1 { return .success(candidates[0]) }
-    if candidates.isEmpty { return .failure(.refused("there is no batch to do this with")) }
+    if candidates.count == 1 { return candidates[0] }
+    if candidates.isEmpty { throw .refused("there is no batch to do this with") }
     let names = candidates.map { batches[$0].id }.joined(separator: ", ")
-    return .failure(.refused("several batches can be meant (\(names)): name one with --id"))
+    throw .refused("several batches can be meant (\(names)): name one with --id")
   }
 
-  private enum Meaning: Error {
+  /// Why no batch was meant.
+  public enum Meaning: Error {
+    /// There is none of this name.
     case unknown(String)
+    /// None or several can be meant.
     case refused(String)
+
+    /// The answer to the command.
+    public var result: CommandResult {
+      switch self {
+      case .unknown(let sentence): .unknown(sentence)
+      case .refused(let sentence): .refused(sentence, causes: [])
+      }
+    }
+  }
+
+  /// The batch that is reconciled: the one named, or the only one that is not closed.
+  public func batchToReconcile(_ name: String?) throws(Meaning) -> Batch {
+    batches[try meant(name, in: [.running, .paused, .open])]
+  }
+
+  /// By station name, whether its PLC reports what happened at the gate.
+  public var hasGate: [String: Bool] {
+    Dictionary(
+      settings.stations.map { ($0.name, $0.gateOutcomes && $0.tracksTriggers) },
+      uniquingKeysWith: { first, _ in first })
   }
 
   private mutating func startBatch(_ id: UInt64, _ name: String?, actor: String) {
@@ -166,7 +193,9 @@ extension LineController {
     }
   }
 
-  private mutating func closeBatch(_ id: UInt64, _ name: String?, actor: String) {
+  private mutating func closeBatch(
+    _ id: UInt64, _ name: String?, balance: BatchBalance?, actor: String
+  ) {
     withMeant(id, "batch close", name, in: [.running, .paused, .open], actor: actor) {
       line, index in
       let batch = line.batches[index]
@@ -175,12 +204,25 @@ extension LineController {
       let counts = SerialState.allCases.compactMap { state in
         batch.counts[state].flatMap { $0 == 0 ? nil : "\(state.word) \($0)" }
       }
+      var detail = counts.joined(separator: ", ")
+      if let balance {
+        guard balance.batch == batch.number, balance.changes == batch.changes else {
+          return "batch \(batch.id) changed while it was reconciled; try again"
+        }
+        guard balance.reconciliation.isBalanced || !balance.reason.isEmpty else {
+          return
+            "batch \(batch.id) does not balance (\(balance.reconciliation.sentence)); see lineward "
+            + "batch reconcile, or close it as supervisor with --reason"
+        }
+        detail = balance.reconciliation.sentence
+        if !balance.reason.isEmpty { detail += "; closed because: \(balance.reason)" }
+      }
       line.emit(
         Record(
           .batchClosed, batch: batch.number,
           number: UInt32(clamping: batch.counts[.commissioned] ?? 0),
-          actor: actor, detail: "\(batch.id): \(counts.joined(separator: ", "))"))
-      line.notice(.batchClosed, .notice, "batch \(batch.id) closed by \(actor)")
+          actor: actor, detail: "\(batch.id): \(detail)"))
+      line.notice(.batchClosed, .notice, "batch \(batch.id) closed by \(actor): \(detail)")
       line.finish(id, "batch \(batch.id) is closed: \(counts.joined(separator: ", "))")
       return nil
     }
@@ -191,11 +233,14 @@ extension LineController {
     _ id: UInt64, _ what: String, _ name: String?, in states: [BatchState], actor: String,
     change: (inout LineController, Int) -> String?
   ) {
-    switch meant(name, in: states) {
-    case .failure(.unknown(let sentence)): answer(id, .unknown(sentence))
-    case .failure(.refused(let sentence)): refuse(id, what, sentence, actor: actor)
-    case .success(let index):
+    do throws(Meaning) {
+      let index = try meant(name, in: states)
       if let sentence = change(&self, index) { refuse(id, what, sentence, actor: actor) }
+    } catch {
+      switch error {
+      case .unknown(let sentence): answer(id, .unknown(sentence))
+      case .refused(let sentence): refuse(id, what, sentence, actor: actor)
+      }
     }
   }
 

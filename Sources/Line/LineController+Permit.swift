@@ -129,14 +129,18 @@ extension LineController {
   mutating func withdrawAccepts(_ verdict: Verdict, now: Instant) {
     for index in stations.indices {
       for open in stations[index].openUnits where open.verdict == .accept && !open.isMissing {
-        // The serial stays reserved until the unit's end is known.
-        emit(
-          Record(
-            .withdrawn, station: index, unit: open.unit, batch: open.batch, row: open.row,
-            code: verdict.rawValue, state: stations[index].settings.gateOutcomes ? nil : .inactive))
-        order(station: index, unit: open.unit, verdict)
+        withdraw(open, station: index, verdict)
       }
     }
+  }
+
+  /// Takes one accept back; the serial stays reserved until the unit's end is known.
+  mutating func withdraw(_ open: OpenUnit, station: Int, _ verdict: Verdict) {
+    emit(
+      Record(
+        .withdrawn, station: station, unit: open.unit, batch: open.batch, row: open.row,
+        code: verdict.rawValue, state: stations[station].settings.gateOutcomes ? nil : .inactive))
+    order(station: station, unit: open.unit, verdict)
   }
 
   /// Sends a verdict other than accept at once.

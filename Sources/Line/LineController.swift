@@ -209,6 +209,7 @@ public struct LineController: Sendable {
   /// The only place where a record changes the state.
   private mutating func apply(_ record: Record) {
     let station = Int(record.station)
+    if record.batch != 0, let index = batchIndex(record.batch) { batches[index].changes += 1 }
     switch record.kind {
     case .verdict:
       setSerial(record, station: station)
@@ -225,6 +226,8 @@ public struct LineController: Sendable {
     case .acceptTaken:
       setSerial(record, station: station)
       stations[station].taken(record)
+    case .serialChanged:
+      setSerial(record, station: station)
     case .epoch:
       stations[station].newEpoch(record.code)
     case .batchStarted: setBatch(record.batch, .running)
@@ -265,9 +268,16 @@ public struct LineController: Sendable {
     else { return }
     while true {
       let old = pool.word(at: record.row)
-      let new = SerialPool.Word(
+      var new = SerialPool.Word(
         state: state, hold: old.hold, station: UInt8(truncatingIfNeeded: station),
         unit: record.unit)
+      if record.kind == .serialChanged {
+        // A person changes what a serial is, not which unit it belongs to.
+        let act = SerialAct(rawValue: record.code)
+        new = SerialPool.Word(
+          state: state, hold: act == .hold || (old.hold && act != .unhold), station: old.station,
+          unit: old.unit)
+      }
       if pool.exchange(at: record.row, expected: old, new: new) {
         // A live accept has taken its serial already, by the compare-and-swap that decided it.
         let before: SerialState = old == new && record.kind == .verdict ? .allocated : old.state

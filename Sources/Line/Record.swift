@@ -54,6 +54,8 @@ public struct Record: Sendable, Hashable {
     case batchPaused = 12
     /// A batch was closed.
     case batchClosed = 13
+    /// A person did something with a serial: code is the `SerialAct`, raw the scan that proves it, detail the reason.
+    case serialChanged = 14
     /// The run permit was given, by `actor`.
     case permitGiven = 20
     /// The run permit was withdrawn: code is the reason, number all reasons that stand.

@@ -79,15 +79,7 @@ public final class RecordReader: Sendable {
     batch: UInt32, row: Int32, limit: Int = 10_000
   ) throws(StorageFault) -> [StoredRecord] {
     let last = try lastSequence()
-    let opened = try read { database in
-      try Int64.fetchOne(
-        database,
-        sql: """
-          SELECT min(sequence) FROM records
-          WHERE kind BETWEEN 10 AND 13 AND kind = 10 AND batch = ?
-          """, arguments: [Int64(batch)])
-    }
-    guard let opened else { return [] }
+    guard let opened = try opening(of: batch) else { return [] }
     var found: [StoredRecord] = []
     var after = opened - 1
     while after < last && found.count < limit {
@@ -99,6 +91,43 @@ public final class RecordReader: Sendable {
       after = upTo
     }
     return found
+  }
+
+  /// Hands over what a batch's reconciliation needs: the start that stood when it was opened, then every record since.
+  ///
+  /// Nothing when no such batch was opened.
+  public func replay(batch: UInt32, _ body: (StoredRecord) -> Void) throws(StorageFault) {
+    let last = try lastSequence()
+    guard let opened = try opening(of: batch) else { return }
+    let start = try read { database in
+      try Int64.fetchOne(
+        database,
+        sql:
+          "SELECT sequence FROM records WHERE kind = ? AND sequence < ? ORDER BY sequence DESC LIMIT 1",
+        arguments: [Int64(Line.Record.Kind.started.rawValue), opened])
+    }
+    if let start {
+      for stored in try records(after: start - 1, limit: 1) { body(stored) }
+    }
+    var after = opened - 1
+    while after < last {
+      let slice = try records(after: after, limit: Int(RecordReader.slice))
+      guard let end = slice.last?.sequence else { return }
+      for stored in slice where stored.sequence <= last { body(stored) }
+      after = end
+    }
+  }
+
+  /// The sequence number of the record that opened a batch.
+  private func opening(of batch: UInt32) throws(StorageFault) -> Int64? {
+    try read { database in
+      try Int64.fetchOne(
+        database,
+        sql: """
+          SELECT min(sequence) FROM records
+          WHERE kind BETWEEN 10 AND 13 AND kind = 10 AND batch = ?
+          """, arguments: [Int64(batch)])
+    }
   }
 
   private func collect(

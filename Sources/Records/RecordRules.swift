@@ -59,7 +59,7 @@ struct RecordRules {
       try move(numbers, from: [.open, .running, .paused], to: .closed)
       batches[numbers.batch]?.states = []
       batches[numbers.batch]?.holders = [:]
-    case .verdict, .withdrawn, .outcome, .outcomeMissing, .acceptTaken:
+    case .verdict, .withdrawn, .outcome, .outcomeMissing, .acceptTaken, .serialChanged:
       try takeUnit(kind, numbers, state)
       return nil
     case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
@@ -160,6 +160,8 @@ struct RecordRules {
     case (.outcome, .inDoubt), (.outcomeMissing, .inDoubt): isAllowed = true
     // An accept that a station without outcomes took after the unit had been given up.
     case (.acceptTaken, .commissioned): isAllowed = isOwn || before == .inDoubt
+    case (.serialChanged, _):
+      isAllowed = SerialAct(rawValue: numbers.code)?.state(after: before) == state
     default: isAllowed = false
     }
     guard isAllowed else {
@@ -168,6 +170,8 @@ struct RecordRules {
           "a record of kind \(kind.word), code \(numbers.code), may not make serial \(numbers.row) of batch "
           + "\(numbers.batch) \(state.word), which was \(before.word)")
     }
+    // A hold leaves an encoded serial with its unit.
+    if kind == .serialChanged && state == before { return }
     batch.states[index] = state.rawValue
     batch.holders[numbers.row] = state == .encoded ? holder : nil
   }

@@ -7,7 +7,9 @@ internal import Glibc
 struct BatchCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "batch", abstract: "Open, start, pause, close and show batches.",
-    subcommands: [Open.self, Start.self, Pause.self, Close.self, Show.self, List.self])
+    subcommands: [
+      Open.self, Start.self, Pause.self, Close.self, Reconcile.self, Show.self, List.self,
+    ])
 
   /// `batch open`.
   struct Open: ParsableCommand {
@@ -105,12 +107,35 @@ struct BatchCommands: ParsableCommand {
   struct Close: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Close a batch for good.",
-      discussion: "Refused (75) while the line may run, or while a unit is on its way to the gate.")
+      discussion: """
+        The batch is reconciled first. Refused (75) while the line may run, while a unit is on its \
+        way to the gate, and when the batch does not balance.
+        """)
+
+    @OptionGroup var which: Which
+    @Option(help: "Why a batch that does not balance is closed all the same; supervisors only.")
+    var reason: String?
+    @OptionGroup var options: GlobalOptions
+
+    func run() throws { try options.order(.batchClose(id: which.id, reason: reason)) }
+  }
+
+  /// `batch reconcile`.
+  struct Reconcile: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Show the two balances of a batch and every serial that needs a person.",
+      discussion: "Exit status 1 when the batch does not balance.")
 
     @OptionGroup var which: Which
     @OptionGroup var options: GlobalOptions
 
-    func run() throws { try options.order(.batchClose(id: which.id)) }
+    func run() throws {
+      let reply = try options.answer(.batchReconcile(id: which.id), for: ReconciliationReply.self)
+      Output.lines(
+        options.json
+          ? [Wire.json(reply)] : Render(colours: Output.hasColours).reconciliation(reply))
+      if !reply.balanced { throw ExitStatus.no }
+    }
   }
 
   /// `batch show`.

@@ -13,7 +13,8 @@ struct CommandLineTests {
   static let commands: [[String]] = [
     [], ["status"], ["watch"], ["batch"], ["batch", "open"], ["batch", "start"],
     ["batch", "pause"],
-    ["batch", "close"], ["batch", "show"], ["batch", "list"], ["line"], ["line", "release"],
+    ["batch", "close"], ["batch", "reconcile"], ["serial"], ["serial", "sample"],
+    ["serial", "found"], ["batch", "show"], ["batch", "list"], ["line"], ["line", "release"],
     ["line", "stop"], ["unit"], ["alarms"], ["ack"], ["reset"], ["scanners"], ["plcs"], ["records"],
     ["records", "verify"], ["gs1"], ["gs1", "check"],
   ]

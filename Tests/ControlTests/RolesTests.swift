@@ -1,12 +1,13 @@
 import Control
 import Daemon
+import Line
 import Testing
 
 @Suite("Roles")
 struct RolesTests {
-  /// olga 1001 in lw-operator; mika 1002 with primary group 52, lw-maintenance; sofia 1003 named as a user.
+  /// olga 1001 in lw-operator; mika 1002 with primary group 52, lw-maintenance; sofia 1003 and quinn 1005 named as users.
   static let names = NameService(
-    userName: { [1001: "olga", 1002: "mika", 1003: "sofia", 1004: "guest"][$0] },
+    userName: { [1001: "olga", 1002: "mika", 1003: "sofia", 1004: "guest", 1005: "quinn"][$0] },
     groupNumber: { ["lw-operator": 50, "lw-maintenance": 52][$0] },
     groups: { name, primary in name == "olga" ? [primary, 50] : [primary] })
 
@@ -14,7 +15,7 @@ struct RolesTests {
     try Roles(
       [
         .operator: ["group:lw-operator"], .supervisor: ["user:sofia", "group:nobody-has-this"],
-        .maintenance: ["group:lw-maintenance"],
+        .maintenance: ["group:lw-maintenance"], .quality: ["user:quinn"],
       ], nameService: names)
   }
 
@@ -22,6 +23,7 @@ struct RolesTests {
   static let mika = Peer(uid: 1002, gid: 52, pid: 1, name: "mika")
   static let sofia = Peer(uid: 1003, gid: 100, pid: 1, name: "sofia")
   static let guest = Peer(uid: 1004, gid: 100, pid: 1, name: "guest")
+  static let quinn = Peer(uid: 1005, gid: 100, pid: 1, name: "quinn")
   static let nameless = Peer(uid: 4242, gid: 52, pid: 1, name: "uid 4242")
   static let root = Peer(uid: 0, gid: 0, pid: 1, name: "root")
 
@@ -39,11 +41,16 @@ struct RolesTests {
   @Test("every command is open to exactly the peers it should be", arguments: WireTests.commands)
   func table(command: Command) throws {
     let roles = try Self.roles()
-    let peers = [Self.olga, Self.mika, Self.sofia, Self.guest, Self.root]
+    let peers = [Self.olga, Self.mika, Self.sofia, Self.quinn, Self.guest, Self.root]
     let allowed = peers.filter { roles.refusal(of: command, to: $0) == nil }.map(\.name)
     switch command {
-    case .lineStop: #expect(allowed == ["olga", "mika", "sofia", "root"])
+    case .lineStop: #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
     case .reset: #expect(allowed == ["mika", "sofia", "root"])
+    case .batchClose(_, .some): #expect(allowed == ["sofia", "root"])
+    case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
+      .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
+      #expect(allowed == ["olga", "sofia", "quinn", "root"])
+    case .serial: #expect(allowed == ["sofia", "quinn", "root"])
     case let command where command.onlyReads: #expect(allowed == peers.map(\.name))
     default: #expect(allowed == ["olga", "sofia", "root"])
     }

@@ -1,4 +1,5 @@
 import Control
+import Line
 import Testing
 
 @Suite("The lines of the control socket")
@@ -8,6 +9,17 @@ struct WireTests {
     .batchOpen(id: "B-1", gtin: "09506000134352", lot: "L\"1\\", expiry: "270131"),
     .batchStart(id: "B-1"), .batchStart(id: nil), .batchPause(id: "B-1"), .batchPause(id: nil),
     .batchClose(id: "B-1"), .batchClose(id: nil), .batchShow(id: "B-1"), .batchShow(id: nil),
+    .batchClose(id: "B-1", reason: "counted by hand"), .batchReconcile(id: nil),
+    .serial(.sample, serial: "A1", gtin: nil, scan: nil, reason: "retained"),
+    .serial(.scrap, serial: "A1", gtin: nil, scan: nil, reason: "film change"),
+    .serial(.destroy, serial: "A1", gtin: nil, scan: nil, reason: "crushed"),
+    .serial(.decommission, serial: "A1", gtin: "09506000134352", scan: nil, reason: "complaint"),
+    .serial(.giveBack, serial: "A1", gtin: nil, scan: nil, reason: "batch done"),
+    .serial(.hold, serial: "A1", gtin: nil, scan: nil, reason: "looked odd"),
+    .serial(.unhold, serial: "A1", gtin: nil, scan: nil, reason: "looked at"),
+    .serial(.remove, serial: "A1", gtin: nil, scan: nil, reason: "in the bin"),
+    .serial(
+      .found, serial: "A1", gtin: nil, scan: "]d2010950600013435221A1\u{1D}10L", reason: "gate"),
     .batchList, .lineRelease, .lineStop(reason: "Stau am Tor – \u{1F6D1}"),
     .unit(serial: "A1\u{1D}B", gtin: nil), .unit(serial: "A1", gtin: "09506000134352"), .alarms,
     .acknowledge(id: "scanner_lost@camera-1", occurrence: 7, comment: nil),

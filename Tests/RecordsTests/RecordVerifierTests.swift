@@ -270,6 +270,23 @@ import Testing
         Line.Record(.outcome, station: 0, unit: 4, batch: 1, row: 2, code: 2, state: .commissioned),
       ]
     ),
+    (
+      "may not make serial 2",
+      [
+        Line.Record(
+          .serialChanged, batch: 1, row: 2, code: SerialAct.found.rawValue, state: .commissioned)
+      ]
+    ),
+    (
+      "may not make serial 2",
+      [
+        Line.Record(
+          .serialChanged, batch: 1, row: 2, code: SerialAct.hold.rawValue, state: .allocated),
+        Line.Record(
+          .serialChanged, batch: 1, row: 2, code: SerialAct.scrap.rawValue, state: .labelScrapped),
+        accept(unit: 4, row: 2),
+      ]
+    ),
     ("not permitted", [Line.Record(.permitWithdrawn, code: 2), accept(unit: 4, row: 2)]),
     ("not permitted", [Line.Record(.started, raw: Array("unit-1".utf8)), accept(unit: 4, row: 2)]),
     ("was paused", [Line.Record(.batchPaused, batch: 1), accept(unit: 4, row: 2)]),
@@ -295,6 +312,24 @@ import Testing
       let report = RecordVerifier.verify(directory: directory)
       #expect(report.firstBad?.sequence == Int64(10 + records.count), "\(report.summary)")
       #expect(report.firstBad?.message.contains(message) == true, "\(report.summary)")
+    }
+  }
+
+  @Test func aHoldOnAPackBetweenScannerAndGateLeavesItWithItsUnit() throws {
+    try withGoodLine { directory in
+      try Self.append(
+        to: directory,
+        [
+          Self.accept(unit: 4, row: 2),
+          Line.Record(
+            .serialChanged, batch: 1, row: 2, code: SerialAct.hold.rawValue, state: .encoded),
+          Line.Record(
+            .outcome, station: 0, unit: 4, batch: 1, row: 2, code: 2, state: .inactive),
+          Line.Record(
+            .serialChanged, batch: 1, row: 2, code: SerialAct.destroy.rawValue, state: .destroyed),
+        ])
+      let report = RecordVerifier.verify(directory: directory)
+      #expect(report.isIntact, "\(report.summary)")
     }
   }
 
