@@ -34,7 +34,8 @@ extension Configuration {
       """
     for table in Key.tables {
       let heading = table.repeats ? "[[\(table.name)]]" : "[\(table.name)]"
-      text += "\n## `\(heading)`\n\n\(table.sentence)\n\n| key | value | without it | what it is for |\n|---|---|---|---|\n"
+      text += "\n## `\(heading)`\n\n\(table.sentence)\n\n"
+      text += "| key | value | without it | what it is for |\n|---|---|---|---|\n"
       for key in Key.all where key.table == table.name || key.table == table.name + ".match" {
         let name = key.table == table.name ? key.name : "match.\(key.name)"
         let fallback: String

@@ -344,7 +344,8 @@ private struct Reader {
     let grade = real(only("verification"), "verification.minimum_grade")
     let order = text(only("verification"), "verification.order")
     if order == "printed", let value = only("verification")?.values["order"] {
-      fail("verification.order", value, "\"printed\" is not available in this version; write \"any\"")
+      fail(
+        "verification.order", value, "\"printed\" is not available in this version; write \"any\"")
     }
     _ = number(only("verification"), "verification.order_window")
     let limits = limits(only("limits"))
@@ -519,7 +520,8 @@ private struct Reader {
         continue
       }
       if let line = seen[name] {
-        fail("\(kind).name", value, "\"\(name)\" is the name of another one already, in line \(line)")
+        fail(
+          "\(kind).name", value, "\"\(name)\" is the name of another one already, in line \(line)")
       } else {
         seen[name] = value.line
       }

@@ -214,8 +214,8 @@ struct Key {
       sentence: "Whether the PLC reports what happened at the reject gate."),
     Key(
       table: "verification", name: "minimum_grade", kind: .real(0...4), fallback: .real(1.5),
-      sentence: "ISO/IEC 15415 grade below which a pack is rejected; ignored where the scanner sends none."
-    ),
+      sentence:
+        "ISO/IEC 15415 grade below which a pack is rejected; ignored where the scanner sends none."),
     Key(
       table: "verification", name: "order", kind: .word(["any", "printed"]), fallback: .text("any"),
       sentence: "printed: reads have to follow the print feed; this version has any."),
@@ -224,7 +224,8 @@ struct Key {
       sentence: "How far a read may skip ahead in the print feed."),
     Key(
       table: "limits", name: "consecutive_rejects", kind: .number(1...100_000),
-      fallback: .number(5), sentence: "So many rejects in a row; verdicts 12, 15 and 16 do not count."),
+      fallback: .number(5),
+      sentence: "So many rejects in a row; verdicts 12, 15 and 16 do not count."),
     Key(
       table: "limits", name: "consecutive_no_reads", kind: .number(1...100_000),
       fallback: .number(3), sentence: "So many no-reads in a row."),
