@@ -34,6 +34,59 @@ struct ctoml_document {
 
 namespace {
 
+void fail(ctoml_document &document, std::string_view sentence, uint32_t line, uint32_t column) {
+  document.values.clear();
+  document.failed = true;
+  document.error = sentence;
+  document.line = line;
+  document.column = column;
+}
+
+// Whether a key needs no quotes. Others would make paths ambiguous: "scanner[0]" is a key that TOML allows.
+bool is_bare(std::string_view key) {
+  return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+}
+
+// The first line with a key of more parts than any of ours has; 0 when there is none.
+//
+// toml++ bounds values in values (256), but not the parts of a dotted key, and frees tables by recursion: "a.a.a…" of
+// 20 KB overflowed the stack. A string over several lines is read as if it were keys; none has so many dots in a line.
+uint32_t too_deep(std::string_view text) {
+  constexpr int dots_max = 16;
+  uint32_t line = 1;
+  int dots = 0;
+  char quote = 0;
+  bool comment = false;
+  for (size_t i = 0; i < text.size(); i++) {
+    char c = text[i];
+    if (c == '\n') {
+      line++;
+      dots = 0;
+      quote = 0;
+      comment = false;
+    } else if (comment) {
+      continue;
+    } else if (quote) {
+      if (c == '\\' && quote == '"' && i + 1 < text.size() && text[i + 1] != '\n') {
+        i++;
+      } else if (c == quote) {
+        quote = 0;
+      }
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '#') {
+      comment = true;
+    } else if (c == '=' || c == ',') {
+      dots = 0;
+    } else if (c == '.' && ++dots > dots_max) {
+      return line;
+    }
+  }
+  return 0;
+}
+
 void walk(ctoml_document &document, const std::string &path, const toml::node &node) {
   Value value;
   value.path = path;
@@ -52,7 +105,13 @@ void walk(ctoml_document &document, const std::string &path, const toml::node &n
     });
     for (const auto &[key, child] : entries) {
       std::string name(key->str());
+      if (!is_bare(name)) {
+        fail(document, "a key holds something else than letters, digits, - and _",
+             static_cast<uint32_t>(key->source().begin.line), static_cast<uint32_t>(key->source().begin.column));
+        return;
+      }
       walk(document, path.empty() ? name : path + "." + name, *child);
+      if (document.failed) return;
     }
     return;
   }
@@ -62,6 +121,7 @@ void walk(ctoml_document &document, const std::string &path, const toml::node &n
     size_t index = 0;
     for (const toml::node &child : *array) {
       walk(document, path + "[" + std::to_string(index++) + "]", child);
+      if (document.failed) return;
     }
     return;
   }
@@ -83,14 +143,6 @@ void walk(ctoml_document &document, const std::string &path, const toml::node &n
   document.values.push_back(value);
 }
 
-void fail(ctoml_document &document, std::string_view sentence, uint32_t line, uint32_t column) {
-  document.values.clear();
-  document.failed = true;
-  document.error = sentence;
-  document.line = line;
-  document.column = column;
-}
-
 }  // namespace
 
 ctoml_document *ctoml_parse(const char *text, size_t length) {
@@ -100,6 +152,10 @@ ctoml_document *ctoml_parse(const char *text, size_t length) {
   if (size_t zero = view.find('\0'); zero != std::string_view::npos) {
     uint32_t line = 1 + static_cast<uint32_t>(std::count(view.begin(), view.begin() + zero, '\n'));
     fail(*document, "the file holds a NUL byte", line, 1);
+    return document;
+  }
+  if (uint32_t line = too_deep(view)) {
+    fail(*document, "a key has too many parts", line, 1);
     return document;
   }
   try {

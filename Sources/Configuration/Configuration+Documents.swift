@@ -1,20 +1,28 @@
 extension Configuration {
-  /// A commented sample of the whole configuration; every key with its fallback.
+  /// A commented sample of the whole configuration, to start from; every key with its fallback.
   public static func sampleFile() -> String {
     var text = """
-      # Lineward's configuration. `linewardd --check-config --config FILE` checks it.
-      # Keys that are left out have the values shown here, unless the comment says that they are needed.
-      # This file is made from the daemon's own table of keys: make docs.
+      # Configuration of Lineward: one scanner, one PLC, one station.
+      #
+      #   linewardd --check-config --config FILE    says what is wrong, with line and key
+      #   systemctl reload lineward                 takes new [roles], [verification], [limits] and the
+      #                                             times of stations; all else needs a restart
+      #
+      # Keys marked "Needed" have to be there. The others may be left out and then have the value shown
+      # here. Set first: the line's id, the scanner's device, the PLC's host, and with the PLC's programmer
+      # the station's two register blocks and its times; docs/configuration.md says how.
+      #
+      # Made from the daemon's own table of keys, as that page is.
 
       """
     for table in Key.tables {
-      text += "\n# \(table.sentence)\n"
-      text += table.repeats ? "[[\(table.name)]]\n" : "[\(table.name)]\n"
+      text += "\n\n" + comment(table.sentence)
+      text += heading(table.name, repeats: table.repeats) + "\n"
       for key in Key.all where key.table == table.name {
-        var comment = key.sentence
-        if case .required = key.fallback { comment = "Needed. " + comment }
-        let value = key.fallbackText ?? key.example
-        text += "# \(comment)\n\(key.name) = \(value)\n"
+        // A key that can only be refused is no help in a file to start from.
+        if case .all = key.notBuilt { continue }
+        text += "\n" + comment(sampleComment(key))
+        text += "\(key.name) = \(key.fallbackText ?? key.example)\n"
       }
     }
     return text
@@ -25,28 +33,83 @@ extension Configuration {
     var text = """
       # Configuration
 
-      TOML, by default `/etc/lineward/lineward.toml`. Unknown keys, wrong types and values out of range are errors that name file,
-      line and key: the daemon does not start (exit 78), and on a reload (`systemctl reload lineward`) it keeps what it has.
-      A reload takes new `[limits]`, `[verification]`, `[roles]` and the timing of stations; everything else needs a restart.
+      TOML, by default in `/etc/lineward/lineward.toml`. `config/lineward.toml` is a sample with every key.
 
-      This page is made from the daemon's own table of keys: `make docs`.
+      `linewardd --check-config --config FILE` reads the file as the daemon would, and opens nothing else. Unknown keys, wrong
+      types and values out of range are errors that name file, line, column and key, all at once:
+
+      ```
+      linewardd: lineward.toml:14:8: plc.port: 70000 is out of range; it has to be a whole number from 1 to 65535
+      linewardd: lineward.toml:15:1: plc.pol_ms: there is no such key; did you mean "poll_ms"?
+      ```
+
+      With an error the daemon does not start (exit 78). On a reload (`systemctl reload lineward`, SIGHUP) it says so in the
+      journal and goes on with what it has. A reload takes new `[roles]`, `[verification]`, `[limits]` and of stations
+      `read_timeout_ms`, `early_read_ms`, `quiet_ms` and `silent_is`; when anything else differs, it is refused as a whole and
+      needs a restart, which stops the line.
+
+      What the table calls "not built yet" is refused too: a setting without effect would be noticed by nobody.
+
+      ## Choosing a station's times
+
+      Two numbers come from the line: the shortest time between two triggers (at 600 packs a minute 100 ms, less what packs may
+      stand off their place), and how long the scanner takes from trigger to message, at most.
+
+      1. `read_timeout_ms` is a little more than the scanner's longest time.
+      2. `early_read_ms` is 0 for a slow scanner. If a message can come before the daemon has seen its trigger, it is the time from
+         one poll to the next under load: `poll_ms` and one telegram.
+      3. The two together stay below the shortest time between triggers. Where they cannot, a message could belong to either of two
+         packs, and the line has to run slower or the scanner faster.
+      4. `quiet_ms` is longer than any pause between packs of a running line, so that only a real pause counts as one.
+
+      This page is made from the daemon's own table of keys, and so is the sample: `make docs`.
 
       """
     for table in Key.tables {
-      let heading = table.repeats ? "[[\(table.name)]]" : "[\(table.name)]"
-      text += "\n## `\(heading)`\n\n\(table.sentence)\n\n"
-      text += "| key | value | without it | what it is for |\n|---|---|---|---|\n"
-      for key in Key.all where key.table == table.name || key.table == table.name + ".match" {
-        let name = key.table == table.name ? key.name : "match.\(key.name)"
-        let fallback: String
-        switch key.fallback {
-        case .required: fallback = "needed"
-        case .none: fallback = ""
-        default: fallback = key.fallbackText.map { "`\($0)`" } ?? ""
-        }
-        text += "| `\(name)` | \(key.expectation) | \(fallback) | \(key.sentence) |\n"
+      text += "\n## `\(heading(table.name, repeats: table.repeats))`\n\n\(table.sentence)\n\n"
+      text += "| key | value | left out | what it is for |\n|---|---|---|---|\n"
+      for key in Key.all where key.table == table.name {
+        let missing = key.notBuiltSentence.map { " " + $0 } ?? ""
+        text += "| `\(key.name)` | \(key.expectation) | \(leftOut(key)) "
+        text += "| \(key.sentence)\(missing) |\n"
       }
     }
     return text
+  }
+
+  private static func heading(_ table: String, repeats: Bool) -> String {
+    repeats ? "[[\(table)]]" : "[\(table)]"
+  }
+
+  private static func leftOut(_ key: Key) -> String {
+    if case .required = key.fallback { return "needed" }
+    return key.fallbackText.map { "`\($0)`" } ?? ""
+  }
+
+  private static func sampleComment(_ key: Key) -> String {
+    var parts: [String] = []
+    if case .required = key.fallback { parts.append("Needed.") }
+    parts.append(key.sentence)
+    switch key.kind {
+    case .word, .number, .oneOf, .tenths:
+      parts.append(key.expectation.prefix(1).uppercased() + key.expectation.dropFirst() + ".")
+    case .text, .framing, .flag, .texts, .textOrTexts, .table: break
+    }
+    if let missing = key.notBuiltSentence { parts.append(missing) }
+    return parts.joined(separator: " ")
+  }
+
+  /// A comment of lines that fit a terminal.
+  private static func comment(_ text: String) -> String {
+    var lines: [String] = []
+    var line = "#"
+    for word in text.split(separator: " ") {
+      if line.count + 1 + word.count > 100 {
+        lines.append(line)
+        line = "#"
+      }
+      line += " \(word)"
+    }
+    return (lines + [line]).joined(separator: "\n") + "\n"
   }
 }

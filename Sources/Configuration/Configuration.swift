@@ -81,9 +81,9 @@ public struct Configuration: Sendable, Hashable {
     /// Index of its PLC in `plcs`.
     public var plc: Int
     /// First register of the host block.
-    public var hostBase: UInt16
+    public var hostBase: Int
     /// First register of the PLC block.
-    public var plcBase: UInt16
+    public var plcBase: Int
     /// Ring slots in each direction.
     public var slots: Int
     /// Whether messages are matched to triggers.

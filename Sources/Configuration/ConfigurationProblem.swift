@@ -3,11 +3,11 @@ public struct ConfigurationProblem: Error, Sendable, Hashable, CustomStringConve
   /// The file.
   public var file: String
   /// Line, from 1; 0 when the file as a whole is meant.
-  public var line: Int
+  public var line = 0
   /// Column, from 1.
-  public var column: Int
+  public var column = 0
   /// The key, as `table.key`; empty when the file as a whole is meant.
-  public var key: String
+  public var key = ""
   /// What is wrong, and what to write instead.
   public var sentence: String
 

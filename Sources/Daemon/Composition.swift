@@ -20,12 +20,15 @@ final class Composition: Sendable {
 
   private let path: String
   private let started: Configuration
+  /// What was loaded last: the core that is made after a storage fault goes by it too.
+  private let running: Mutex<Configuration>
   private let roles: Mutex<Roles>
   private let logger: Logger
 
   init(path: String, configuration: Configuration) throws {
     self.path = path
     started = configuration
+    running = Mutex(configuration)
     logger = ServiceManager.logger(identifier: "linewardd")
     roles = Mutex(try Composition.roles(of: configuration))
   }
@@ -60,7 +63,9 @@ final class Composition: Sendable {
     let linkOfStation = configuration.stations.map(\.plc)
     let loop = LineLoop(
       recovery: recovery, frames: frames, plcRings: links.map(\.events),
-      recover: { () throws(StorageFault) in try Composition.recover(configuration) },
+      recover: { () throws(StorageFault) in
+        try Composition.recover(self.running.withLock { $0 })
+      },
       post: { station, order in
         links[linkOfStation[station]].post(StationOrder(station: UInt16(station), order: order))
       }, notices: { notices.write($0) })
@@ -90,6 +95,7 @@ final class Composition: Sendable {
       throw ExitCode(73)
     }
 
+    for remark in configuration.remarks { logger.warning("\(path): \(remark)") }
     loop.start()
     for link in links where !link.start() {
       logger.critical("no thread for a PLC link: the machine is out of resources")
@@ -201,7 +207,7 @@ final class Composition: Sendable {
         return PLCLink.Station(
           number: UInt16(number),
           blocks: BlockSession.Settings(
-            hostBase: Int(station.hostBase), plcBase: Int(station.plcBase), slots: station.slots,
+            hostBase: station.hostBase, plcBase: station.plcBase, slots: station.slots,
             heartbeat: Instant.Span(plc.heartbeat), lost: Instant.Span(plc.lost)),
           resumingAt: BlockSession.OutcomeMark(epoch: resume.epoch, sequence: resume.outcome))
       })
@@ -254,28 +260,21 @@ final class Composition: Sendable {
       for problem in error.problems {
         logger.error("reload refused: \(problem.description)", metadata: refused)
       }
+      logger.error("the configuration that runs stays", metadata: refused)
       return
     }
-    var comparable = new
-    comparable.limits = started.limits
-    comparable.minimumGradeTenths = started.minimumGradeTenths
-    comparable.roles = started.roles
-    comparable.containmentMinutes = started.containmentMinutes
-    if comparable.stations.count == started.stations.count {
-      for index in comparable.stations.indices {
-        comparable.stations[index].readTimeout = started.stations[index].readTimeout
-        comparable.stations[index].earlyRead = started.stations[index].earlyRead
-        comparable.stations[index].quiet = started.stations[index].quiet
-        comparable.stations[index].silentIsDoubt = started.stations[index].silentIsDoubt
-      }
-    }
-    guard comparable == started, let newRoles = try? Composition.roles(of: new) else {
+    let fixed = new.needsRestart(from: started)
+    guard fixed.isEmpty, let newRoles = try? Composition.roles(of: new) else {
       logger.error(
-        "reload refused: \(path): line, storage, control, scanners, PLCs and stations change only with a restart",
+        """
+        reload refused: \(path): \(fixed.joined(separator: ", ")) changed, which needs a restart and so stops the \
+        line; the configuration that runs stays
+        """,
         metadata: refused)
       return
     }
     roles.withLock { $0 = newRoles }
+    running.withLock { $0 = new }
     let logger = logger
     let done = DispatchSemaphore(value: 0)
     loop.send(

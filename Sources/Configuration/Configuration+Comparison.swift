@@ -1,0 +1,56 @@
+extension Configuration {
+  /// What a reload cannot change, and this configuration has otherwise than the one that runs.
+  ///
+  /// Each entry is a table as an error names it: `[storage]`, or `[[station]] "unit-1"`.
+  public func needsRestart(from running: Configuration) -> [String] {
+    var tables: [String] = []
+    if line != running.line { tables.append("[line]") }
+    if storage != running.storage { tables.append("[storage]") }
+    if control != running.control { tables.append("[control]") }
+    tables += differences("scanner", scanners, running.scanners, name: \.name)
+    tables += differences("plc", plcs, running.plcs, name: \.name)
+    tables += differences(
+      "station", stations.map(\.withoutTimes), running.stations.map(\.withoutTimes), name: \.name)
+    return tables
+  }
+
+  /// What can be used as it stands, but hardly as it was meant; a sentence each.
+  public var remarks: [String] {
+    var remarks: [String] = []
+    if stations.isEmpty {
+      remarks.append("there is no [[station]]: nothing is read, and the line cannot be released")
+    }
+    for (index, scanner) in scanners.enumerated()
+    where !stations.contains(where: { $0.scanners.contains(index) }) {
+      remarks.append("no [[station]] uses scanner \(Key.quoted(scanner.name))")
+    }
+    for (index, plc) in plcs.enumerated()
+    where !stations.contains(where: { $0.plc == index }) {
+      remarks.append("no [[station]] uses PLC \(Key.quoted(plc.name))")
+    }
+    return remarks
+  }
+
+  /// Tables by their place: scanners and stations are known by number in records and rings, so another order is a change.
+  private func differences<Table: Hashable>(
+    _ kind: String, _ new: [Table], _ running: [Table], name: (Table) -> String
+  ) -> [String] {
+    (0..<max(new.count, running.count)).compactMap { index in
+      let pair = (new.dropFirst(index).first, running.dropFirst(index).first)
+      guard pair.0 != pair.1, let table = pair.0 ?? pair.1 else { return nil }
+      return "[[\(kind)]] \(Key.quoted(name(table)))"
+    }
+  }
+}
+
+extension Configuration.Station {
+  /// Without what a reload changes.
+  fileprivate var withoutTimes: Configuration.Station {
+    var station = self
+    station.readTimeout = .zero
+    station.earlyRead = .zero
+    station.quiet = .zero
+    station.silentIsDoubt = false
+    return station
+  }
+}

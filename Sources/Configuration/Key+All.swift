@@ -1,0 +1,269 @@
+extension Key {
+  /// The tables in the order of the sample file; those that repeat come any number of times, as `[[name]]`.
+  static let tables: [(name: String, repeats: Bool, sentence: String)] = [
+    ("line", false, "The line."),
+    ("storage", false, "Where the records are kept."),
+    ("control", false, "The socket for operators and programs."),
+    (
+      "roles", false,
+      """
+      Who may do what: Unix users and groups, each "group:NAME" or "user:NAME". Looking is free for whoever can open \
+      the socket. uid 0 may run every command, and is recorded as root.
+      """
+    ),
+    ("scanner", true, "A scanner; one table for each."),
+    ("plc", true, "A PLC, reached by Modbus; one table for each."),
+    (
+      "station", true,
+      "A station, where packs are read and judged: it joins a scanner, a PLC and the gate behind them."
+    ),
+    ("verification", false, "How reads are held against the batch."),
+    ("limits", false, "Each one breached raises an alarm and stops the line."),
+    ("containment", false, "The containment playbook."),
+  ]
+
+  static let milliseconds: ClosedRange<Int64> = 1...60_000
+
+  static let all: [Key] =
+    general + roles + scanner + plc + station + verification + limits + containment
+
+  private static let general = [
+    Key(
+      table: "line", name: "id", kind: .text(1...32), fallback: .required,
+      sentence: "The line's name; it goes into every record.", example: "\"L01\""),
+    Key(
+      table: "storage", name: "directory", kind: .text(1...4096),
+      fallback: .text("/var/lib/lineward"),
+      sentence: """
+        Folder of records and serial files, on a local disk; made with mode 0750 if absent.
+        """),
+    Key(
+      table: "control", name: "socket", kind: .text(1...107),
+      fallback: .text("/run/lineward/control.sock"),
+      sentence: "Path of the control socket; without effect where systemd hands one over."),
+  ]
+
+  private static let roles = [
+    Key(
+      table: "roles", name: "operator", kind: .texts,
+      fallback: .texts(["group:lineward-operator"]),
+      sentence: """
+        Open, start, pause and close batches; release and stop the line; acknowledge alarms.
+        """),
+    Key(
+      table: "roles", name: "supervisor", kind: .texts,
+      fallback: .texts(["group:lineward-supervisor"]),
+      sentence: "What operators may, and reset latched alarms."),
+    Key(
+      table: "roles", name: "quality", kind: .texts, fallback: .texts(["group:lineward-quality"]),
+      sentence: "Stop the line."),
+    Key(
+      table: "roles", name: "maintenance", kind: .texts,
+      fallback: .texts(["group:lineward-maintenance"]),
+      sentence: "Stop the line, and reset latched alarms."),
+    Key(
+      table: "roles", name: "shared", kind: .texts, fallback: .texts([]),
+      sentence: "Logins that several people use, who have to say which of them it is.",
+      notBuilt: .allButFallback),
+  ]
+
+  private static let scanner = [
+    Key(
+      table: "scanner", name: "name", kind: .text(1...32), fallback: .required,
+      sentence: "Its name, unique among scanners; stations name it.", example: "\"camera-1\""),
+    Key(
+      table: "scanner", name: "transport", kind: .word(["serial", "hid", "keyboard", "tcp"]),
+      fallback: .text("serial"),
+      sentence: "How it is connected; USB scanners in serial (CDC) mode are \"serial\".",
+      notBuilt: .words(["hid", "keyboard", "tcp"])),
+    Key(
+      table: "scanner", name: "device", kind: .text(1...4096), fallback: .required,
+      sentence: """
+        Its device; a path below /dev/serial/by-id stays the same when the scanner is plugged in elsewhere. It need \
+        not be there at the start.
+        """, example: "\"/dev/serial/by-id/usb-MAKER_MODEL_SERIAL-if00\""),
+    Key(
+      table: "scanner", name: "match", kind: .table, fallback: .none,
+      sentence: "USB vendor, product and serial number in place of a path.", notBuilt: .all),
+    Key(
+      table: "scanner", name: "baud",
+      kind: .oneOf([
+        1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600,
+      ]), fallback: .number(115_200), sentence: "Bits a second; 8 data bits, no parity, 1 stop bit."
+    ),
+    Key(
+      table: "scanner", name: "prefix", kind: .framing(0...16), fallback: .text(""),
+      sentence: "What stands before each message, with TOML's escapes: STX is \"\\u0002\"."),
+    Key(
+      table: "scanner", name: "suffix", kind: .framing(1...16), fallback: .text("\r\n"),
+      sentence: "What ends each message."),
+    Key(
+      table: "scanner", name: "no_read", kind: .framing(0...64), fallback: .text("NOREAD"),
+      sentence: """
+        What the scanner sends when it saw no code, without prefix and suffix; "" if it sends nothing (see silent_is).
+        """),
+    Key(
+      table: "scanner", name: "require_symbology", kind: .text(0...3), fallback: .text("]d2"),
+      sentence: """
+        The AIM identifier that each read has to begin with: ]d2 is GS1 DataMatrix. "" also takes messages without one, \
+        and then nothing shows that the code was a DataMatrix.
+        """),
+    Key(
+      table: "scanner", name: "grade_separator", kind: .framing(0...8), fallback: .text(""),
+      sentence: """
+        What stands between the data and its grade (grade/aperture/light/angle); "" if the scanner sends no grade.
+        """),
+  ]
+
+  private static let plc = [
+    Key(
+      table: "plc", name: "name", kind: .text(1...32), fallback: .required,
+      sentence: "Its name, unique among PLCs; stations name it.", example: "\"plc-1\""),
+    Key(
+      table: "plc", name: "transport", kind: .word(["tcp", "rtu"]), fallback: .text("tcp"),
+      sentence: "Modbus TCP or Modbus RTU.", notBuilt: .words(["rtu"])),
+    Key(
+      table: "plc", name: "host", kind: .text(1...253), fallback: .required,
+      sentence: "Its address; a name works too, but then the line depends on a name server.",
+      example: "\"192.0.2.10\""),
+    Key(
+      table: "plc", name: "port", kind: .number(1...65_535), fallback: .number(502),
+      sentence: "TCP port."),
+    Key(
+      table: "plc", name: "unit_id", kind: .number(0...247, or: 255), fallback: .number(1),
+      sentence: "Modbus unit identifier; many PLCs on TCP take any."),
+    Key(
+      table: "plc", name: "poll_ms", kind: .number(1...1000), fallback: .number(10),
+      sentence: """
+        Time from one look at the PLC's registers to the next. A trigger is seen up to so much late, and its verdict is too.
+        """),
+    Key(
+      table: "plc", name: "heartbeat_ms", kind: .number(10...10_000), fallback: .number(100),
+      sentence: """
+        The daemon's heartbeat moves at least this often. The PLC stops the line when it stands for ten times as long, so \
+        the PLC program has to know this number.
+        """),
+    Key(
+      table: "plc", name: "timeout_ms", kind: .number(10...10_000), fallback: .number(500),
+      sentence: "Each telegram is answered within this, or the link is lost."),
+    Key(
+      table: "plc", name: "lost_ms", kind: .number(10...60_000), fallback: .number(1000),
+      sentence: """
+        The link is lost when the PLC's heartbeat stands for this long; longer than the PLC takes to move it, and than poll_ms.
+        """),
+  ]
+
+  private static let station = [
+    Key(
+      table: "station", name: "name", kind: .text(1...32), fallback: .required,
+      sentence: "Its name, unique among stations.", example: "\"unit-1\""),
+    Key(
+      table: "station", name: "kind", kind: .word(["unit", "aggregation", "rework"]),
+      fallback: .text("unit"), sentence: "What it does: \"unit\" judges single packs.",
+      notBuilt: .words(["aggregation", "rework"])),
+    Key(
+      table: "station", name: "scanner", kind: .textOrTexts, fallback: .required,
+      sentence: """
+        Its scanner, or a list: then each sends one message for a trigger, one good read is enough, and two different good \
+        codes are a reject.
+        """, example: "\"camera-1\""),
+    Key(
+      table: "station", name: "plc", kind: .text(1...32), fallback: .required,
+      sentence: "Its PLC.", example: "\"plc-1\""),
+    Key(
+      table: "station", name: "host_base", kind: .number(0...65_535), fallback: .number(0),
+      sentence: """
+        First holding register of the block that the daemon writes, zero-based (40001 is 0); 16 + 4 × slots registers long.
+        """),
+    Key(
+      table: "station", name: "plc_base", kind: .number(0...65_535), fallback: .number(100),
+      sentence: """
+        First holding register of the block that the PLC writes, as long as the other. No two blocks in a PLC overlap.
+        """),
+    Key(
+      table: "station", name: "slots", kind: .oneOf([8, 16, 32]), fallback: .number(16),
+      sentence: """
+        Slots of the verdict ring and of the outcome ring; more than the units between read station and gate.
+        """),
+    Key(
+      table: "station", name: "tracking", kind: .word(["trigger", "none"]),
+      fallback: .text("trigger"),
+      sentence: """
+        "trigger": one message for each trigger of the PLC. "none": each message is a unit; only for stations without a \
+        gate, and only with gate_outcomes = false.
+        """),
+    Key(
+      table: "station", name: "read_timeout_ms", kind: .number(milliseconds), fallback: .number(40),
+      sentence: """
+        A trigger's message comes within this, counted from the poll that shows the trigger. With early_read_ms it is \
+        shorter than the shortest time between two triggers.
+        """),
+    Key(
+      table: "station", name: "early_read_ms", kind: .number(0...60_000), fallback: .number(30),
+      sentence: """
+        A message may come this long before the poll that shows its trigger; at least poll_ms when the scanner is fast.
+        """),
+    Key(
+      table: "station", name: "quiet_ms", kind: .number(milliseconds), fallback: .number(1000),
+      sentence: """
+        After doubt, the line is in step again when trigger and messages were quiet for this long; longer than \
+        read_timeout_ms and early_read_ms together.
+        """),
+    Key(
+      table: "station", name: "silent_is", kind: .word(["doubt", "no_read"]),
+      fallback: .text("doubt"),
+      sentence: """
+        What a trigger without any message means. "doubt": the scanner is late or dead, so its unit is a no-read and all \
+        that follow are rejected until quiet_ms. "no_read": only the no-read, for scanners that stay silent by design.
+        """),
+    Key(
+      table: "station", name: "gate_outcomes", kind: .flag, fallback: .flag(true),
+      sentence: """
+        Whether the PLC reports what became of each unit at the gate; false: an accept that the PLC has taken counts as passed.
+        """),
+  ]
+
+  private static let verification = [
+    Key(
+      table: "verification", name: "minimum_grade", kind: .tenths(0...40), fallback: .number(15),
+      sentence: """
+        ISO/IEC 15415 grade below which a pack is rejected; without effect where the scanner sends none.
+        """),
+    Key(
+      table: "verification", name: "order", kind: .word(["any", "printed"]),
+      fallback: .text("any"),
+      sentence: "Whether reads have to follow the print feed (\"printed\") or come in any order.",
+      notBuilt: .words(["printed"])),
+    Key(
+      table: "verification", name: "order_window", kind: .number(1...65_536), fallback: .number(64),
+      sentence: "How far a read may be ahead in the print feed; only with order = \"printed\"."),
+  ]
+
+  private static let limits = [
+    Key(
+      table: "limits", name: "consecutive_rejects", kind: .number(1...100_000),
+      fallback: .number(5),
+      sentence: "So many rejects in a row at a station; verdicts 12, 15 and 16 do not count."),
+    Key(
+      table: "limits", name: "consecutive_no_reads", kind: .number(1...100_000),
+      fallback: .number(3), sentence: "So many no-reads in a row at a station."),
+    Key(
+      table: "limits", name: "stop_confirm_ms", kind: .number(10...60_000),
+      fallback: .number(1000),
+      sentence: """
+        After a stop, the PLC shows within this that it obeys and that the conveyor stands; after a release, that it obeys.
+        """),
+    Key(
+      table: "limits", name: "outcome_ms", kind: .number(10...3_600_000), fallback: .number(5000),
+      sentence: """
+        Every unit has its outcome within this, counted only while the conveyor moves; longer than from read station to gate.
+        """),
+  ]
+
+  private static let containment = [
+    Key(
+      table: "containment", name: "duration_minutes", kind: .number(1...1440),
+      fallback: .number(60), sentence: "How long a containment may take.",
+      notBuilt: .allButFallback)
+  ]
+}

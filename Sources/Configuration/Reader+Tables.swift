@@ -1,0 +1,279 @@
+/// From tables to a configuration: what each table says, then what holds across tables.
+///
+/// One mistake is one problem: a table with a mistake in it still counts as there, so that nothing that
+/// names it is called wrong too.
+extension Reader {
+  mutating func configuration() -> Configuration? {
+    let line = text(only("line"), "line.id")
+    let directory = text(only("storage"), "storage.directory")
+    let socket = text(only("control"), "control.socket")
+    let roles = roles(only("roles"))
+    let scanners = all("scanner").map { scanner($0) }
+    let plcs = all("plc").map { plc($0) }
+    let stations = all("station").map { station($0) }
+    for table in ["scanner", "plc", "station"] { unique(table, "name") }
+    unique("scanner", "device")
+    scannersOfOneStation()
+    blocks(of: stations, plcs)
+    let grade = number(only("verification"), "verification.minimum_grade")
+    check(only("verification"), "verification.order")
+    check(only("verification"), "verification.order_window")
+    let limits = limits(only("limits"))
+    let minutes = number(only("containment"), "containment.duration_minutes")
+    guard let line, let directory, let socket, let roles, let grade, let limits, let minutes else {
+      return nil
+    }
+    return Configuration(
+      line: .init(id: line), storage: .init(directory: directory), control: .init(socket: socket),
+      roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
+      stations: stations.compactMap(\.self), minimumGradeTenths: grade, limits: limits,
+      containmentMinutes: minutes)
+  }
+
+  // MARK: One table
+
+  private mutating func roles(_ table: Table) -> Configuration.Roles? {
+    var roles: [String: [String]] = [:]
+    for name in ["operator", "supervisor", "quality", "maintenance", "shared"] {
+      roles[name] = texts(table, "roles.\(name)")
+      for entry in table.lists[name] ?? [] {
+        guard case .string(let text) = entry.content, !isMember(text) else { continue }
+        fail(
+          "roles.\(name)", entry,
+          "\(Key.quoted(text)) has to be \"group:NAME\" or \"user:NAME\"")
+      }
+    }
+    guard let `operator` = roles["operator"], let supervisor = roles["supervisor"],
+      let quality = roles["quality"], let maintenance = roles["maintenance"],
+      let shared = roles["shared"]
+    else { return nil }
+    return Configuration.Roles(
+      operator: `operator`, supervisor: supervisor, quality: quality, maintenance: maintenance,
+      shared: shared)
+  }
+
+  private func isMember(_ text: String) -> Bool {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, ["group", "user"].contains(parts[0]) else { return false }
+    // As useradd takes them: no name has a blank, and none is a list.
+    return !parts[1].isEmpty
+      && !parts[1].unicodeScalars.contains { $0.isControl || " :,".unicodeScalars.contains($0) }
+  }
+
+  private mutating func scanner(_ table: Table) -> Configuration.Scanner? {
+    let name = text(table, "scanner.name")
+    check(table, "scanner.transport")
+    check(table, "scanner.match")
+    let device = text(table, "scanner.device")
+    let baud = number(table, "scanner.baud")
+    let prefix = text(table, "scanner.prefix")
+    let suffix = text(table, "scanner.suffix")
+    let noRead = text(table, "scanner.no_read")
+    let symbology = text(table, "scanner.require_symbology")
+    let separator = text(table, "scanner.grade_separator")
+    if let symbology, !symbology.isEmpty, !isIdentifier(Array(symbology.utf8)) {
+      fail(
+        "scanner.require_symbology", line: table.line(of: "require_symbology"),
+        "\(Key.quoted(symbology)) is no AIM identifier; write e.g. \"]d2\", or \"\" for none")
+    }
+    // A message ends at the first suffix, so nothing in front of that can hold one.
+    for (key, value) in [
+      ("prefix", prefix), ("no_read", noRead), ("grade_separator", separator),
+    ] {
+      guard let value, let suffix, contains(value, suffix) else { continue }
+      fail(
+        "scanner.\(key)", line: table.line(of: key),
+        "\(Key.quoted(value)) holds the suffix \(Key.quoted(suffix)), which ends each message; "
+          + "write \(key) without it")
+    }
+    guard let name, let device, let baud, let prefix, let suffix, let noRead, let symbology,
+      let separator
+    else { return nil }
+    return Configuration.Scanner(
+      name: name, device: device, baud: baud, prefix: Array(prefix.utf8),
+      suffix: Array(suffix.utf8), noRead: Array(noRead.utf8),
+      requireSymbology: Array(symbology.utf8), gradeSeparator: Array(separator.utf8))
+  }
+
+  /// ISO/IEC 15424: `]`, a code character, a modifier.
+  private func isIdentifier(_ bytes: [UInt8]) -> Bool {
+    func isLetter(_ byte: UInt8) -> Bool {
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+    func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+    return bytes.count == 3 && bytes[0] == UInt8(ascii: "]") && isLetter(bytes[1])
+      && (isLetter(bytes[2]) || isDigit(bytes[2]))
+  }
+
+  private func contains(_ text: String, _ part: String) -> Bool {
+    let text = Array(text.utf8)
+    let part = Array(part.utf8)
+    return text.indices.contains { text[$0...].starts(with: part) }
+  }
+
+  private mutating func plc(_ table: Table) -> Configuration.PLC? {
+    let name = text(table, "plc.name")
+    check(table, "plc.transport")
+    let host = text(table, "plc.host")
+    let port = number(table, "plc.port")
+    let unitID = number(table, "plc.unit_id")
+    let poll = duration(table, "plc.poll_ms")
+    let heartbeat = duration(table, "plc.heartbeat_ms")
+    let timeout = duration(table, "plc.timeout_ms")
+    let lost = duration(table, "plc.lost_ms")
+    if let poll, let lost, lost <= poll {
+      fail(
+        "plc.lost_ms", line: table.line(of: "lost_ms"),
+        "this has to be longer than poll_ms: the PLC's heartbeat is seen once a poll")
+    }
+    guard let name, let host, let port, let unitID, let poll, let heartbeat, let timeout, let lost
+    else { return nil }
+    return Configuration.PLC(
+      name: name, host: host, port: UInt16(port), unitID: UInt8(unitID), poll: poll,
+      heartbeat: heartbeat, timeout: timeout, lost: lost)
+  }
+
+  private mutating func station(_ table: Table) -> Configuration.Station? {
+    let name = text(table, "station.name")
+    check(table, "station.kind")
+    let scannerNames = texts(table, "station.scanner")
+    let plcName = text(table, "station.plc")
+    let scanners = scannerNames?.compactMap { index(of: $0, among: "scanner", table) }
+    if scannerNames?.isEmpty == true {
+      fail(
+        "station.scanner", line: table.line(of: "scanner"),
+        "the list is empty; a station has at least one scanner")
+    }
+    let plc = plcName.flatMap { index(of: $0, among: "plc", table) }
+    let hostBase = number(table, "station.host_base")
+    let plcBase = number(table, "station.plc_base")
+    let slots = number(table, "station.slots")
+    let tracking = text(table, "station.tracking")
+    let readTimeout = duration(table, "station.read_timeout_ms")
+    let earlyRead = duration(table, "station.early_read_ms")
+    let quiet = duration(table, "station.quiet_ms")
+    let silentIs = text(table, "station.silent_is")
+    let gateOutcomes = flag(table, "station.gate_outcomes")
+    if tracking == "none", gateOutcomes == true {
+      fail(
+        "station.tracking", line: table.line(of: "tracking"),
+        "\"none\" is only for stations without a gate; write gate_outcomes = false with it")
+    }
+    // Triggers are further apart than the two together, so a shorter quiet comes between any two packs of a running
+    // line and proves nothing.
+    if let quiet, let readTimeout, let earlyRead, quiet <= readTimeout + earlyRead {
+      fail(
+        "station.quiet_ms", line: table.line(of: "quiet_ms"),
+        "this has to be longer than read_timeout_ms and early_read_ms together, "
+          + "\((readTimeout + earlyRead) / .milliseconds(1)) ms")
+    }
+    for (key, base) in [("host_base", hostBase), ("plc_base", plcBase)] {
+      guard let base, let slots, base + 16 + 4 * slots > 65_536 else { continue }
+      fail(
+        "station.\(key)", line: table.line(of: key),
+        "the block of \(16 + 4 * slots) registers from \(base) goes beyond register 65535")
+    }
+    guard let name, let scanners, let plc, let hostBase, let plcBase, let slots, let tracking,
+      let readTimeout, let earlyRead, let quiet, let silentIs, let gateOutcomes
+    else { return nil }
+    return Configuration.Station(
+      name: name, scanners: scanners, plc: plc, hostBase: hostBase, plcBase: plcBase,
+      slots: slots, tracksTriggers: tracking == "trigger", readTimeout: readTimeout,
+      earlyRead: earlyRead, quiet: quiet, silentIsDoubt: silentIs == "doubt",
+      gateOutcomes: gateOutcomes)
+  }
+
+  /// The place of a named scanner or PLC; nil after a problem.
+  private mutating func index(of name: String, among kind: String, _ station: Table) -> Int? {
+    let names = all(kind).map(\.name)
+    if let index = names.firstIndex(of: name) { return index }
+    let known = names.compactMap(\.self).map(Key.quoted).joined(separator: ", ")
+    fail(
+      "station.\(kind)", line: station.line(of: kind),
+      "there is no [[\(kind)]] with the name \(Key.quoted(name))"
+        + (known.isEmpty ? "" : "; there is \(known)"))
+    return nil
+  }
+
+  private mutating func limits(_ table: Table) -> Configuration.Limits? {
+    let rejects = number(table, "limits.consecutive_rejects")
+    let noReads = number(table, "limits.consecutive_no_reads")
+    let stopConfirm = duration(table, "limits.stop_confirm_ms")
+    let outcome = duration(table, "limits.outcome_ms")
+    guard let rejects, let noReads, let stopConfirm, let outcome else { return nil }
+    return Configuration.Limits(
+      consecutiveRejects: rejects, consecutiveNoReads: noReads, stopConfirm: stopConfirm,
+      outcome: outcome)
+  }
+
+  // MARK: Across tables
+
+  /// No two tables of a kind have the same name, and no two scanners the same device.
+  private mutating func unique(_ kind: String, _ key: String) {
+    var seen: [String: Int] = [:]
+    for table in all(kind) {
+      guard let value = table.values[key], case .string(let text) = value.content else { continue }
+      if let line = seen[text] {
+        fail(
+          "\(kind).\(key)", value,
+          "\(Key.quoted(text)) is the \(key) of another \(kind) already, in line \(line)")
+      } else {
+        seen[text] = value.line
+      }
+    }
+  }
+
+  /// A message belongs to one station, so no scanner belongs to two, nor twice to one.
+  private mutating func scannersOfOneStation() {
+    var owner: [String: (table: Int, line: Int)] = [:]
+    for (index, table) in all("station").enumerated() {
+      guard let value = table.values["scanner"] else { continue }
+      let entries = [value] + (table.lists["scanner"] ?? [])
+      for entry in entries {
+        guard case .string(let scanner) = entry.content else { continue }
+        guard let other = owner[scanner] else {
+          owner[scanner] = (index, entry.line)
+          continue
+        }
+        let sentence =
+          other.table == index
+          ? "scanner \(Key.quoted(scanner)) stands in the list twice"
+          : "scanner \(Key.quoted(scanner)) belongs to the station in line "
+            + "\(all("station")[other.table].line) already; two stations cannot share one"
+        fail("station.scanner", entry, sentence)
+      }
+    }
+  }
+
+  /// Two writers in one register would undo each other, so no two blocks of a machine overlap.
+  private mutating func blocks(
+    of stations: [Configuration.Station?], _ plcs: [Configuration.PLC?]
+  ) {
+    struct Block {
+      var name: String
+      var machine: String
+      var registers: Range<Int>
+    }
+    var blocks: [Block] = []
+    for (station, table) in zip(stations, all("station")) {
+      guard let station, let plc = plcs[station.plc] else { continue }
+      // The same machine under two names is still the same memory.
+      let machine = "\(plc.host.lowercased()):\(plc.port)/\(plc.unitID)"
+      for (key, base) in [("host_base", station.hostBase), ("plc_base", station.plcBase)] {
+        let registers = base..<(base + 16 + 4 * station.slots)
+        if let other = blocks.first(where: {
+          $0.machine == machine && $0.registers.overlaps(registers)
+        }) {
+          fail(
+            "station.\(key)", line: table.line(of: key),
+            "registers \(base) to \(registers.upperBound - 1) overlap \(other.name), registers "
+              + "\(other.registers.lowerBound) to \(other.registers.upperBound - 1)")
+        }
+        blocks.append(
+          Block(
+            name: "\(key) of station \(Key.quoted(station.name))", machine: machine,
+            registers: registers))
+      }
+    }
+  }
+}

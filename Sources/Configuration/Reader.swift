@@ -1,0 +1,309 @@
+/// Takes a flat document apart by the table of keys, and collects everything that is wrong with it.
+struct Reader {
+  /// One table of the file: its values and lists by key name.
+  struct Table {
+    var values: [String: Document.Value] = [:]
+    var lists: [String: [Document.Value]] = [:]
+    /// Where it begins; 0 when the file does not have it.
+    var line = 0
+
+    /// Where a key stands, or the table when the key was left out.
+    func line(of key: String) -> Int { values[key]?.line ?? line }
+
+    /// Its name as written, for checks across tables that go on when something else is wrong.
+    var name: String? {
+      if case .string(let text) = values["name"]?.content { return text }
+      return nil
+    }
+  }
+
+  /// No line has more scanners, PLCs or stations; a file with more was made by a fault in a program.
+  static let tablesMax = 64
+  /// More problems than a person would read at once are counted only.
+  static let problemsMax = 100
+
+  let file: String
+  private(set) var problems: [ConfigurationProblem] = []
+  private var unlisted = 0
+  private var tables: [String: [Table]] = [:]
+
+  init(_ document: Document, file: String) {
+    self.file = file
+    sort(document)
+  }
+
+  /// All problems in the order of lines; what was counted only is one more at the end.
+  var verdict: ConfigurationProblems? {
+    guard !problems.isEmpty else { return nil }
+    var sorted = problems.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
+    if unlisted > 0 {
+      sorted.append(
+        ConfigurationProblem(file: file, sentence: "\(unlisted) more problems are not listed"))
+    }
+    return ConfigurationProblems(problems: sorted)
+  }
+
+  /// The tables of a name, in the order of the file.
+  func all(_ name: String) -> [Table] { tables[name] ?? [] }
+
+  /// The one table of a name; an empty one when the file does not have it.
+  func only(_ name: String) -> Table { tables[name]?.first ?? Table() }
+
+  // MARK: Problems
+
+  mutating func fail(_ key: String, _ value: Document.Value, _ sentence: @autoclosure () -> String)
+  {
+    fail(key, line: value.line, column: value.column, sentence())
+  }
+
+  mutating func fail(
+    _ key: String, line: Int, column: Int = 1, _ sentence: @autoclosure () -> String
+  ) {
+    guard problems.count < Reader.problemsMax else {
+      unlisted += 1
+      return
+    }
+    problems.append(
+      ConfigurationProblem(file: file, line: line, column: column, key: key, sentence: sentence()))
+  }
+
+  // MARK: Into tables
+
+  /// One step of a path: `scanner[0]` is the name `scanner` and the place 0.
+  private struct Step {
+    var name: String
+    var place: Int?
+
+    init(_ text: Substring) {
+      let open = text.firstIndex(of: "[")
+      name = String(text[..<(open ?? text.endIndex)])
+      // A list in a list has two places; the first one says enough, since no key is one.
+      place = open.flatMap { Int(text[text.index(after: $0)...].prefix { $0 != "]" }) }
+    }
+  }
+
+  private mutating func sort(_ document: Document) {
+    var refused: Set<String> = []
+    for value in document.values {
+      let steps = value.path.split(separator: ".").map(Step.init)
+      guard let first = steps.first, !refused.contains(first.name) else { continue }
+      guard let table = Key.tables.first(where: { $0.name == first.name }) else {
+        refused.insert(first.name)
+        fail(
+          first.name, value,
+          "there is no such table" + Reader.nearest(first.name, Key.tables.map(\.name)))
+        continue
+      }
+      guard steps.count == 1 else {
+        keep(value, steps, table: table.name)
+        continue
+      }
+      switch (value.content, first.place) {
+      case (.table, nil) where !table.repeats:
+        tables[table.name] = [Table(line: value.line)]
+      case (.array, nil) where table.repeats: break
+      case (.table, .some) where table.repeats:
+        tables[table.name, default: []].append(Table(line: value.line))
+        if all(table.name).count > Reader.tablesMax {
+          refused.insert(table.name)
+          fail(table.name, value, "there are more than \(Reader.tablesMax) of these tables")
+        }
+      default:
+        refused.insert(table.name)
+        let brackets = table.repeats ? "[[\(table.name)]]" : "[\(table.name)]"
+        fail(table.name, value, "this has to be a table, written as \(brackets)")
+      }
+    }
+  }
+
+  /// Puts a value into its table.
+  private mutating func keep(_ value: Document.Value, _ steps: [Step], table: String) {
+    let index = steps[0].place ?? 0
+    let name = steps[1].name
+    guard Key.all.contains(where: { $0.table == table && $0.name == name }) else {
+      // What stands in an unknown table or list is not told again.
+      guard steps.count == 2, steps[1].place == nil else { return }
+      let names = Key.all.filter { $0.table == table }.map(\.name)
+      fail("\(table).\(name)", value, "there is no such key" + Reader.nearest(name, names))
+      return
+    }
+    guard steps.count == 2 else { return }
+    if steps[1].place == nil {
+      tables[table]?[index].values[name] = value
+    } else {
+      tables[table]?[index].lists[name, default: []].append(value)
+    }
+  }
+
+  /// `; did you mean "…"?` where a name is close.
+  private static func nearest(_ name: String, _ names: [String]) -> String {
+    let ranked = names.map { ($0, distance(name, $0)) }.min { $0.1 < $1.1 }
+    guard let ranked, ranked.1 <= max(1, name.count / 3) else { return "" }
+    return "; did you mean \"\(ranked.0)\"?"
+  }
+
+  /// Levenshtein distance; names are short.
+  private static func distance(_ left: String, _ right: String) -> Int {
+    let left = Array(left.unicodeScalars.prefix(64))
+    let right = Array(right.unicodeScalars.prefix(64))
+    var row = Array(0...right.count)
+    for (i, first) in left.enumerated() {
+      var diagonal = row[0]
+      row[0] = i + 1
+      for (j, second) in right.enumerated() {
+        let above = row[j + 1]
+        row[j + 1] = min(row[j] + 1, above + 1, diagonal + (first == second ? 0 : 1))
+        diagonal = above
+      }
+    }
+    return row[right.count]
+  }
+
+  // MARK: One value by its key
+
+  private func key(_ path: String) -> Key {
+    guard let key = Key.all.first(where: { $0.path == path }) else {
+      preconditionFailure("\(path) is not in the table of keys")
+    }
+    return key
+  }
+
+  /// The value of a key, checked, or what stands when it is left out; nil after a problem.
+  private mutating func setting(_ table: Table, _ path: String) -> Key.Setting? {
+    let key = key(path)
+    guard let value = table.values[key.name] else {
+      switch key.fallback {
+      case .setting(let setting): return setting
+      case .none: return nil
+      case .required:
+        fail(
+          key.path, line: table.line,
+          "this key is missing; write e.g. \(key.name) = \(key.example)")
+        return nil
+      }
+    }
+    guard let setting = checked(value, key, list: table.lists[key.name] ?? []) else { return nil }
+    switch (key.notBuilt, setting) {
+    case (.words(let words), .text(let word)) where words.contains(word):
+      fail(
+        key.path, value,
+        "\(Key.quoted(word)) is not built yet; this version has \(key.built)")
+    case (.allButFallback, _) where setting != key.fallback.setting:
+      fail(
+        key.path, value,
+        "this is not built yet; leave the key out, or write \(key.name) = \(key.fallbackText ?? "")"
+      )
+    case (.all, _):
+      fail(key.path, value, "this is not built yet; leave the key out")
+    default:
+      return setting
+    }
+    return nil
+  }
+
+  /// A value that its key allows; nil after a problem.
+  private mutating func checked(
+    _ value: Document.Value, _ key: Key, list: [Document.Value]
+  ) -> Key.Setting? {
+    switch (key.kind, value.content) {
+    case (.text(let range), .string(let text)), (.framing(let range), .string(let text)):
+      let count = text.utf8.count
+      guard range.contains(count) else {
+        fail(key.path, value, "this has \(count) bytes, but has to be \(key.expectation)")
+        return nil
+      }
+      if case .text = key.kind, text.unicodeScalars.contains(where: \.isControl) {
+        fail(key.path, value, "\(Key.quoted(text)) holds a control character")
+        return nil
+      }
+      return .text(text)
+    case (.word(let words), .string(let text)):
+      guard words.contains(text) else {
+        fail(
+          key.path, value,
+          "\(Key.quoted(text)) is not known here; it has to be \(key.expectation)")
+        return nil
+      }
+      return .text(text)
+    case (.number(let range, let other), .integer(let number)):
+      guard range.contains(number) || number == other else {
+        fail(key.path, value, "\(number) is out of range; it has to be \(key.expectation)")
+        return nil
+      }
+      return .number(number)
+    case (.oneOf(let numbers), .integer(let number)):
+      guard numbers.contains(number) else {
+        fail(key.path, value, "\(number) is not possible; it has to be \(key.expectation)")
+        return nil
+      }
+      return .number(number)
+    case (.tenths(let range), .integer(let number)):
+      return tenths(Double(number), range, key, value)
+    case (.tenths(let range), .float(let number)):
+      return tenths(number, range, key, value)
+    case (.flag, .boolean(let flag)): return .flag(flag)
+    case (.textOrTexts, .string(let text)): return .texts([text])
+    case (.texts, .array), (.textOrTexts, .array):
+      var texts: [String] = []
+      for entry in list {
+        guard case .string(let text) = entry.content else {
+          fail(key.path, entry, "the list holds \(entry.content.phrase); it has to hold texts only")
+          return nil
+        }
+        texts.append(text)
+      }
+      return .texts(texts)
+    case (.table, .table): return .texts([])
+    default:
+      fail(
+        key.path, value, "this is \(value.content.phrase), but has to be \(key.expectation)")
+      return nil
+    }
+  }
+
+  private mutating func tenths(
+    _ number: Double, _ range: ClosedRange<Int64>, _ key: Key, _ value: Document.Value
+  ) -> Key.Setting? {
+    let tenths = (number * 10).rounded()
+    // NaN is in no range.
+    guard (Double(range.lowerBound)...Double(range.upperBound)).contains(number * 10),
+      abs(number * 10 - tenths) < 1e-6
+    else {
+      fail(key.path, value, "\(number) is not possible; it has to be \(key.expectation)")
+      return nil
+    }
+    return .number(Int64(tenths))
+  }
+
+  mutating func text(_ table: Table, _ path: String) -> String? {
+    if case .text(let text) = setting(table, path) { return text }
+    return nil
+  }
+
+  mutating func number(_ table: Table, _ path: String) -> Int? {
+    if case .number(let number) = setting(table, path) { return Int(number) }
+    return nil
+  }
+
+  mutating func duration(_ table: Table, _ path: String) -> Duration? {
+    number(table, path).map { .milliseconds($0) }
+  }
+
+  mutating func flag(_ table: Table, _ path: String) -> Bool? {
+    if case .flag(let flag) = setting(table, path) { return flag }
+    return nil
+  }
+
+  mutating func texts(_ table: Table, _ path: String) -> [String]? {
+    if case .texts(let texts) = setting(table, path) { return texts }
+    return nil
+  }
+
+  /// Checks a key of which this version uses nothing but that it is right.
+  mutating func check(_ table: Table, _ path: String) { _ = setting(table, path) }
+}
+
+extension Unicode.Scalar {
+  /// Whether it would act on a terminal or break a line instead of being seen.
+  var isControl: Bool { value < 0x20 || (0x7F...0x9F).contains(value) }
+}
