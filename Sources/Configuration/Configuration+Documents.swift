@@ -8,11 +8,9 @@ extension Configuration {
       #   systemctl reload lineward                 takes new [roles], [verification], [limits] and the
       #                                             times of stations; all else needs a restart
       #
-      # Keys marked "Needed" have to be there. The others may be left out and then have the value shown
-      # here. Set first: the line's id, the scanner's device, the PLC's host, and with the PLC's programmer
-      # the station's two register blocks and its times; docs/configuration.md says how.
-      #
-      # Made from the daemon's own table of keys, as that page is.
+      # Keys marked "Needed" have to be there. The others may be left out, and then have the value shown.
+      # Set first: the line's id, the scanner's device, the PLC's host, and, together with the PLC's
+      # programmer, the station's two register blocks and its times; docs/configuration.md says how.
 
       """
     for table in Key.tables {
@@ -40,7 +38,7 @@ extension Configuration {
 
       ```
       linewardd: lineward.toml:14:8: plc.port: 70000 is out of range; it has to be a whole number from 1 to 65535
-      linewardd: lineward.toml:15:1: plc.pol_ms: there is no such key; did you mean "poll_ms"?
+      linewardd: lineward.toml:15:10: plc.pol_ms: there is no such key; did you mean "poll_ms"?
       ```
 
       With an error the daemon does not start (exit 78). On a reload (`systemctl reload lineward`, SIGHUP) it says so in the
@@ -48,7 +46,13 @@ extension Configuration {
       `read_timeout_ms`, `early_read_ms`, `quiet_ms` and `silent_is`; when anything else differs, it is refused as a whole and
       needs a restart, which stops the line.
 
-      What the table calls "not built yet" is refused too: a setting without effect would be noticed by nobody.
+      What the tables below call "not built yet" is refused too: a setting without effect would be noticed by nobody.
+
+      ## A PLC and its stations
+
+      `host_base` and `plc_base` say where in the PLC's holding registers the two blocks of a station lie; [registers.md](registers.md)
+      says what is in them. `slots` and `heartbeat_ms` stand in the PLC's program too and have to be the same there. Several stations may
+      share a PLC, each with blocks of its own.
 
       ## Choosing a station's times
 
@@ -90,12 +94,18 @@ extension Configuration {
     var parts: [String] = []
     if case .required = key.fallback { parts.append("Needed.") }
     parts.append(key.sentence)
-    switch key.kind {
-    case .word, .number, .oneOf, .tenths:
-      parts.append(key.expectation.prefix(1).uppercased() + key.expectation.dropFirst() + ".")
-    case .text, .framing, .flag, .texts, .textOrTexts, .table: break
+    switch (key.kind, key.notBuilt) {
+    case (.word, .words): parts.append("This version has \(key.built).")
+    // The sentence says what each word means.
+    case (.word, _): break
+    case (_, .allButFallback): parts.append("Not built yet: leave it as it is.")
+    case (.number(let range, let other), _):
+      parts.append("\(range.lowerBound) to \(range.upperBound)\(other.map { ", or \($0)" } ?? "").")
+    case (.oneOf, _): parts.append(key.expectation + ".")
+    case (.tenths(let range), _):
+      parts.append("\(Key.decimal(range.lowerBound)) to \(Key.decimal(range.upperBound)).")
+    case (.text, _), (.framing, _), (.flag, _), (.texts, _), (.textOrTexts, _), (.table, _): break
     }
-    if let missing = key.notBuiltSentence { parts.append(missing) }
     return parts.joined(separator: " ")
   }
 

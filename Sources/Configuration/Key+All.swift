@@ -74,7 +74,7 @@ extension Key {
     Key(
       table: "scanner", name: "transport", kind: .word(["serial", "hid", "keyboard", "tcp"]),
       fallback: .text("serial"),
-      sentence: "How it is connected; USB scanners in serial (CDC) mode are \"serial\".",
+      sentence: "How it is connected; a USB scanner in its serial (CDC) mode is \"serial\".",
       notBuilt: .words(["hid", "keyboard", "tcp"])),
     Key(
       table: "scanner", name: "device", kind: .text(1...4096), fallback: .required,
@@ -159,7 +159,7 @@ extension Key {
       sentence: "Its name, unique among stations.", example: "\"unit-1\""),
     Key(
       table: "station", name: "kind", kind: .word(["unit", "aggregation", "rework"]),
-      fallback: .text("unit"), sentence: "What it does: \"unit\" judges single packs.",
+      fallback: .text("unit"), sentence: "What it does; \"unit\" judges single packs.",
       notBuilt: .words(["aggregation", "rework"])),
     Key(
       table: "station", name: "scanner", kind: .textOrTexts, fallback: .required,
@@ -183,7 +183,8 @@ extension Key {
     Key(
       table: "station", name: "slots", kind: .oneOf([8, 16, 32]), fallback: .number(16),
       sentence: """
-        Slots of the verdict ring and of the outcome ring; more than the units between read station and gate.
+        Slots of the verdict ring and of the outcome ring: so many verdicts, or outcomes, less one, may wait for the other \
+        side. The PLC program has to know this number.
         """),
     Key(
       table: "station", name: "tracking", kind: .word(["trigger", "none"]),

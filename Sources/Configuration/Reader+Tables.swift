@@ -187,6 +187,8 @@ extension Reader {
   private mutating func index(of name: String, among kind: String, _ station: Table) -> Int? {
     let names = all(kind).map(\.name)
     if let index = names.firstIndex(of: name) { return index }
+    // One without a name is wrong already, and may be the one that is meant.
+    guard !names.contains(nil) else { return nil }
     let known = names.compactMap(\.self).map(Key.quoted).joined(separator: ", ")
     fail(
       "station.\(kind)", line: station.line(of: kind),

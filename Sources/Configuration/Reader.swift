@@ -103,8 +103,9 @@ struct Reader {
         tables[table.name] = [Table(line: value.line)]
       case (.array, nil) where table.repeats: break
       case (.table, .some) where table.repeats:
-        tables[table.name, default: []].append(Table(line: value.line))
-        if all(table.name).count > Reader.tablesMax {
+        if all(table.name).count < Reader.tablesMax {
+          tables[table.name, default: []].append(Table(line: value.line))
+        } else {
           refused.insert(table.name)
           fail(table.name, value, "there are more than \(Reader.tablesMax) of these tables")
         }

@@ -60,7 +60,7 @@ import Testing
     let name = Array(repeating: "a", count: parts).joined(separator: ".")
     #expect(
       complaints(File().text + "[\(name)]\n") == [
-        "lineward.toml:12:1: this is no TOML: a key has too many parts"
+        "lineward.toml:13:1: this is no TOML: a key has too many parts"
       ])
   }
 

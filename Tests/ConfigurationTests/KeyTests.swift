@@ -23,6 +23,9 @@ import Testing
       #expect(key.sentence.hasSuffix("."), "\(key.path) has a sentence")
       #expect(!key.sentence.contains("|"), "\(key.path) would break the reference's table")
       if case .required = key.fallback { #expect(!key.example.isEmpty, "\(key.path)") }
+      if case .word(let words) = key.kind, case .nothing = key.notBuilt {
+        for word in words { #expect(key.sentence.contains("\"\(word)\""), "\(key.path)") }
+      }
     }
   }
 
