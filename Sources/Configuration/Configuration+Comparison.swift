@@ -28,6 +28,14 @@ extension Configuration {
     where !stations.contains(where: { $0.plc == index }) {
       remarks.append("no [[station]] uses PLC \(Key.quoted(plc.name))")
     }
+    for station in stations {
+      for (key, base) in [("host_base", station.hostBase), ("plc_base", station.plcBase)]
+      where (40_001...49_999).contains(base) {
+        remarks.append(
+          "station \(Key.quoted(station.name)): \(key) counts from zero, so what a manual calls "
+            + "\(base) is \(base - 40_001) here")
+      }
+    }
     return remarks
   }
 

@@ -10,8 +10,11 @@ extension Configuration {
     }
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
-      let reason = String(cString: strerror(errno))
-      throw problem("the file cannot be opened: \(reason)")
+      let code = errno
+      let reason = String(cString: strerror(code))
+      let advice =
+        code == ENOENT ? "; linewardd --print-sample-config prints one to start from" : ""
+      throw problem("the file cannot be opened: \(reason)\(advice)")
     }
     defer { close(descriptor) }
     var information = stat()

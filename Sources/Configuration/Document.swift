@@ -38,7 +38,12 @@ struct Document {
     var line: UInt32 = 0
     var column: UInt32 = 0
     if let sentence = ctoml_error(document, &line, &column) {
-      throw SyntaxError(sentence: String(cString: sentence), line: Int(line), column: Int(column))
+      var sentence = String(cString: sentence)
+      // The commonest slip of all: id = L01.
+      if sentence.hasSuffix("could not determine value type") {
+        sentence += "; texts stand in quotes"
+      }
+      throw SyntaxError(sentence: sentence, line: Int(line), column: Int(column))
     }
     for index in 0..<ctoml_count(document) {
       let value = ctoml_at(document, index)
@@ -63,6 +68,13 @@ struct Document {
 }
 
 extension Document.Value.Content {
+  var isTableOrArray: Bool {
+    switch self {
+    case .table, .array: true
+    case .string, .integer, .float, .boolean, .time: false
+    }
+  }
+
   /// What it is, for a person.
   var phrase: String {
     switch self {

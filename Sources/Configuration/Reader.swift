@@ -89,6 +89,10 @@ struct Reader {
       guard let first = steps.first, !refused.contains(first.name) else { continue }
       guard let table = Key.tables.first(where: { $0.name == first.name }) else {
         refused.insert(first.name)
+        if steps.count == 1, !value.content.isTableOrArray {
+          fail(first.name, value, "this stands in no table; keys come below a heading, e.g. [line]")
+          continue
+        }
         fail(
           first.name, value,
           "there is no such table" + Reader.nearest(first.name, Key.tables.map(\.name)))

@@ -20,15 +20,12 @@ final class Composition: Sendable {
 
   private let path: String
   private let started: Configuration
-  /// What was loaded last: the core that is made after a storage fault goes by it too.
-  private let running: Mutex<Configuration>
   private let roles: Mutex<Roles>
   private let logger: Logger
 
   init(path: String, configuration: Configuration) throws {
     self.path = path
     started = configuration
-    running = Mutex(configuration)
     logger = ServiceManager.logger(identifier: "linewardd")
     roles = Mutex(try Composition.roles(of: configuration))
   }
@@ -63,9 +60,7 @@ final class Composition: Sendable {
     let linkOfStation = configuration.stations.map(\.plc)
     let loop = LineLoop(
       recovery: recovery, frames: frames, plcRings: links.map(\.events),
-      recover: { () throws(StorageFault) in
-        try Composition.recover(self.running.withLock { $0 })
-      },
+      recover: { () throws(StorageFault) in try Composition.recover(configuration) },
       post: { station, order in
         links[linkOfStation[station]].post(StationOrder(station: UInt16(station), order: order))
       }, notices: { notices.write($0) })
@@ -274,7 +269,6 @@ final class Composition: Sendable {
       return
     }
     roles.withLock { $0 = newRoles }
-    running.withLock { $0 = new }
     let logger = logger
     let done = DispatchSemaphore(value: 0)
     loop.send(

@@ -21,6 +21,10 @@ import Testing
     #expect(problem.sentence.hasPrefix("this is no TOML: "))
   }
 
+  @Test func aTextWithoutQuotesIsToldSo() {
+    #expect(complaints("[line]\nid = L01\n").first?.hasSuffix("; texts stand in quotes") == true)
+  }
+
   @Test func aNULByteIsRefusedWithItsLine() {
     #expect(
       complaints("[line]\nid = \"L\0\"\n") == [
@@ -92,7 +96,10 @@ import Testing
   @Test func aFileThatIsNotThereIsNamed() {
     #expect(
       FileTests.problem(loading: "/nonexistent/lineward.toml")
-        == "/nonexistent/lineward.toml: the file cannot be opened: No such file or directory")
+        == """
+        /nonexistent/lineward.toml: the file cannot be opened: No such file or directory; linewardd \
+        --print-sample-config prints one to start from
+        """)
   }
 
   @Test func aFolderAndAPipeAreRefusedAtOnce() throws {

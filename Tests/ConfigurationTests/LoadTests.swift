@@ -232,6 +232,15 @@ import Testing
       ])
   }
 
+  @Test func aRegisterNumberOutOfAManualIsRemarkedOn() throws {
+    let file = File([("station.host_base", "40001"), ("station.plc_base", "40101")])
+    #expect(
+      try file.load().remarks == [
+        "station \"unit-1\": host_base counts from zero, so what a manual calls 40001 is 0 here",
+        "station \"unit-1\": plc_base counts from zero, so what a manual calls 40101 is 100 here",
+      ])
+  }
+
   @Test func tablesMayBeWrittenInline() throws {
     let text = """
       line = { id = "L01" }

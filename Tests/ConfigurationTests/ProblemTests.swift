@@ -244,6 +244,10 @@ import Testing
       "plc = [[{ name = \"a\" }]]",
       "lineward.toml:1:8: plc: this has to be a table, written as [[plc]]"
     ),
+    (
+      "id = \"L01\"",
+      "lineward.toml:1:6: id: this stands in no table; keys come below a heading, e.g. [line]"
+    ),
     ("[a.b.c]\nd = 1", "lineward.toml:1:1: a: there is no such table"),
   ])
   func aTableWrittenOtherwiseIsToldOnce(text: String, says: String) {
