@@ -303,6 +303,15 @@ extension LineController {
     }
   }
 
+  /// Takes new settings of the same scanners, PLCs and stations.
+  mutating func adopt(_ new: LineSettings) {
+    settings = new
+    for index in stations.indices {
+      stations[index].settings = new.stations[index]
+      stations[index].tracking.adopt(new.stations[index])
+    }
+  }
+
   private mutating func reload(
     _ id: UInt64, _ new: LineSettings, detail: String, actor: String
   ) {
@@ -317,11 +326,7 @@ extension LineController {
         id, "reload", "line, scanners, PLCs and stations change only with a restart", actor: actor)
       return
     }
-    settings = new
-    for index in stations.indices {
-      stations[index].settings = new.stations[index]
-      stations[index].tracking.adopt(new.stations[index])
-    }
+    adopt(new)
     emit(Record(.reloaded, actor: actor, detail: detail))
     notice(.reloaded, .notice, "configuration loaded anew")
     finish(id, "configuration loaded anew")

@@ -342,10 +342,11 @@ public struct LineController: Sendable {
 // MARK: After a storage fault
 
 extension LineController {
-  /// Takes over from the core that saw the storage fail: scanners are where they were, links connect anew, and the
-  /// fault stays as stop reason until a release.
+  /// Takes over from the core that saw the storage fail: scanners are where they were, settings are those that were
+  /// loaded last, links connect anew, and the fault stays as stop reason until a release.
   public mutating func resume(after failed: LineController, now: Instant, wall: Int64) {
     self.wall = wall
+    adopt(failed.settings)
     scannersOnline = failed.scannersOnline
     latched.insert(StopReasons(.storageFault))
     raise(
