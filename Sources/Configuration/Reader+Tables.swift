@@ -55,9 +55,9 @@ extension Reader {
   private func isMember(_ text: String) -> Bool {
     let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, ["group", "user"].contains(parts[0]) else { return false }
-    // As useradd takes them: no name has a blank, and none is a list.
+    // Names out of a directory may have blanks; these two only come from several names in one text.
     return !parts[1].isEmpty
-      && !parts[1].unicodeScalars.contains { $0.isControl || " :,".unicodeScalars.contains($0) }
+      && !parts[1].unicodeScalars.contains { $0.isControl || $0 == ":" || $0 == "," }
   }
 
   private mutating func scanner(_ table: Table) -> Configuration.Scanner? {

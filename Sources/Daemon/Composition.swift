@@ -268,14 +268,16 @@ final class Composition: Sendable {
         metadata: refused)
       return
     }
-    roles.withLock { $0 = newRoles }
     let logger = logger
     let done = DispatchSemaphore(value: 0)
     loop.send(
       .command(.reload(Composition.lineSettings(new), detail: path), actor: "SIGHUP") { result in
-        if case .done = result {
-        } else {
-          logger.error("reload refused: \(result)", metadata: refused)
+        switch result {
+        // All of a file or nothing of it: roles change only once the rest is on disk.
+        case .done: self.roles.withLock { $0 = newRoles }
+        case .refused(let reason, _), .unknown(let reason), .storageFault(let reason):
+          logger.error(
+            "reload refused: \(reason); the configuration that runs stays", metadata: refused)
         }
         done.signal()
       })

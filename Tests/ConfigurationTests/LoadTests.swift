@@ -52,7 +52,7 @@ import Testing
         operator = ["user:anna"]
         supervisor = ["user:bert", "group:leads"]
         quality = []
-        maintenance = ["group:m.t"]
+        maintenance = ["group:domain users@line"]
         [[scanner]]
         name = "left"
         device = "/dev/ttyUSB0"
@@ -107,7 +107,7 @@ import Testing
       configuration.roles
         == .init(
           operator: ["user:anna"], supervisor: ["user:bert", "group:leads"], quality: [],
-          maintenance: ["group:m.t"], shared: []))
+          maintenance: ["group:domain users@line"], shared: []))
     #expect(
       configuration.scanners.first
         == .init(
