@@ -2,7 +2,9 @@ internal import CSystemd
 internal import Glibc
 public import Logging
 
-/// What the daemon and systemd say to each other. Without systemd every call is without effect.
+/// What the daemon and systemd say to each other.
+///
+/// Without systemd every call is without effect.
 public enum ServiceManager {
   /// Whether standard error is connected to the journal, so that the native protocol reaches the same place.
   public static var logsToJournal: Bool {
@@ -52,10 +54,8 @@ public enum ServiceManager {
     let count = sd_listen_fds(1)
     guard count > 0 else { return nil }
     // SD_LISTEN_FDS_START; only a listening Unix stream socket is taken.
-    for descriptor in 3..<(3 + count) where sd_is_socket(descriptor, AF_UNIX, Int32(SOCK_STREAM.rawValue), 1) > 0 {
-      return descriptor
-    }
-    return nil
+    let stream = Int32(SOCK_STREAM.rawValue)
+    return (3..<(3 + count)).first { sd_is_socket($0, AF_UNIX, stream, 1) > 0 }
   }
 
   private static func notify(_ text: String) { sd_notify(0, text) }

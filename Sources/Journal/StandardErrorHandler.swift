@@ -3,18 +3,22 @@ public import Logging
 
 /// A swift-log handler that writes one line to standard error for each message.
 public struct StandardErrorHandler: LogHandler {
+  /// Messages below are dropped.
   public var logLevel: Logger.Level = .info
+  /// Goes with every message; a message's own wins.
   public var metadata: Logger.Metadata = [:]
   private let identifier: String
 
   /// Makes a handler that writes as `identifier`.
   public init(identifier: String) { self.identifier = identifier }
 
+  /// One value of `metadata`.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
+  /// Writes one line; what standard error does not take is lost.
   public func log(event: LogEvent) {
     var all = metadata
     if let own = event.metadata { all.merge(own) { $1 } }
