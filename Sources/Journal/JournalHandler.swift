@@ -7,9 +7,9 @@ public import Logging
 /// Metadata becomes fields: `station` is `LINEWARD_STATION=`, `message-id` is `MESSAGE_ID=`. journald is no evidence (it drops
 /// under load); what has to be kept stands in the records.
 public struct JournalHandler: LogHandler {
-  /// Messages below are dropped.
+  /// The lowest level that is written.
   public var logLevel: Logger.Level = .info
-  /// Goes with every message; a message's own wins.
+  /// Fields of every message of this logger.
   public var metadata: Logger.Metadata = [:]
   private let identifier: String
 
@@ -19,13 +19,13 @@ public struct JournalHandler: LogHandler {
   /// Makes a handler that writes as `identifier`.
   public init(identifier: String) { self.identifier = identifier }
 
-  /// One value of `metadata`.
+  /// One field of every message.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
-  /// Sends one message to journald; what journald does not take is lost, as anything it drops is.
+  /// Writes one message; never throws, and what cannot be written is not tried again.
   public func log(event: LogEvent) {
     var fields = [
       "MESSAGE=\(event.message)", "PRIORITY=\(event.level.priority)",

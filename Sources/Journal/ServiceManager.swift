@@ -54,8 +54,11 @@ public enum ServiceManager {
     let count = sd_listen_fds(1)
     guard count > 0 else { return nil }
     // SD_LISTEN_FDS_START; only a listening Unix stream socket is taken.
-    let stream = Int32(SOCK_STREAM.rawValue)
-    return (3..<(3 + count)).first { sd_is_socket($0, AF_UNIX, stream, 1) > 0 }
+    for descriptor in 3..<(3 + count)
+    where sd_is_socket(descriptor, AF_UNIX, Int32(SOCK_STREAM.rawValue), 1) > 0 {
+      return descriptor
+    }
+    return nil
   }
 
   private static func notify(_ text: String) { sd_notify(0, text) }

@@ -3,22 +3,22 @@ public import Logging
 
 /// A swift-log handler that writes one line to standard error for each message.
 public struct StandardErrorHandler: LogHandler {
-  /// Messages below are dropped.
+  /// The lowest level that is written.
   public var logLevel: Logger.Level = .info
-  /// Goes with every message; a message's own wins.
+  /// Fields of every message of this logger.
   public var metadata: Logger.Metadata = [:]
   private let identifier: String
 
   /// Makes a handler that writes as `identifier`.
   public init(identifier: String) { self.identifier = identifier }
 
-  /// One value of `metadata`.
+  /// One field of every message.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
-  /// Writes one line; what standard error does not take is lost.
+  /// Writes one message; never throws, and what cannot be written is not tried again.
   public func log(event: LogEvent) {
     var all = metadata
     if let own = event.metadata { all.merge(own) { $1 } }
