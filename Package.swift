@@ -105,7 +105,8 @@ let package = Package(
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "CToml"], swiftSettings: strict),
     .testTarget(
-      name: "JournalTests", dependencies: ["Journal", "CSystemd", logging], swiftSettings: strict),
+      name: "JournalTests", dependencies: ["Journal", "CLinux", "CSystemd", logging],
+      swiftSettings: strict),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "CLinux"], swiftSettings: strict),
     .testTarget(

@@ -1,5 +1,3 @@
-internal import CSystemd
-internal import Glibc
 public import Logging
 
 /// A swift-log handler that writes to journald with structured fields.
@@ -12,12 +10,15 @@ public struct JournalHandler: LogHandler {
   /// Fields of every message of this logger.
   public var metadata: Logger.Metadata = [:]
   private let identifier: String
-
-  /// The most bytes of one field; a journal field is for people.
-  static let fieldLengthMax = 16 * 1024
+  private let socket: JournalSocket
 
   /// Makes a handler that writes as `identifier`.
-  public init(identifier: String) { self.identifier = identifier }
+  public init(identifier: String) { self.init(identifier: identifier, socket: JournalSocket()) }
+
+  init(identifier: String, socket: JournalSocket) {
+    self.identifier = identifier
+    self.socket = socket
+  }
 
   /// One field of every message.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -25,37 +26,31 @@ public struct JournalHandler: LogHandler {
     set { metadata[key] = newValue }
   }
 
-  /// Writes one message; never throws, and what cannot be written is not tried again.
+  /// Writes one message; never throws, and what cannot be written is counted and told later.
   public func log(event: LogEvent) {
-    var fields = [
-      "MESSAGE=\(event.message)", "PRIORITY=\(event.level.priority)",
-      "SYSLOG_IDENTIFIER=\(identifier)",
-      "CODE_FILE=\(event.file)", "CODE_LINE=\(event.line)", "CODE_FUNC=\(event.function)",
-    ]
+    var entry = header(level: event.level, message: "\(event.message)")
+    entry.append("CODE_FILE", event.file)
+    entry.append("CODE_LINE", "\(event.line)")
+    entry.append("CODE_FUNC", event.function)
     var all = metadata
     if let own = event.metadata { all.merge(own) { $1 } }
-    for (key, value) in all {
-      fields.append("\(JournalHandler.field(key))=\(value)")
+    for key in all.keys.sorted() {
+      entry.append(JournalHandler.field(key), "\(all[key, default: ""])")
     }
-    var bytes = fields.map { Array($0.utf8.prefix(JournalHandler.fieldLengthMax)) }
-    // One block holds all fields, so that the pointers stay good for the call.
-    var block: [UInt8] = []
-    var ends: [Int] = []
-    for field in bytes {
-      block += field
-      ends.append(block.count)
+    socket.send(entry) { count in
+      header(
+        level: .warning,
+        message: "\(count) messages did not reach the journal: it was away or too slow")
     }
-    bytes.removeAll()
-    block.withUnsafeMutableBytes { buffer in
-      guard let base = buffer.baseAddress else { return }
-      var start = 0
-      var vectors: [iovec] = []
-      for end in ends {
-        vectors.append(iovec(iov_base: base + start, iov_len: end - start))
-        start = end
-      }
-      _ = sd_journal_sendv(vectors, Int32(vectors.count))
-    }
+  }
+
+  private func header(level: Logger.Level, message: String) -> JournalEntry {
+    var entry = JournalEntry()
+    // journalctl hides a message with control characters as "blob data", so they are spelled out here; fields keep them.
+    entry.append("MESSAGE", StandardErrorHandler.plain(message, keepingLineFeeds: true))
+    entry.append("PRIORITY", "\(level.priority)")
+    entry.append("SYSLOG_IDENTIFIER", identifier)
+    return entry
   }
 
   /// The journal's name for a metadata key: upper case, `LINEWARD_` in front, nothing that journald would refuse.

@@ -45,10 +45,13 @@ public struct StandardErrorHandler: LogHandler {
     return text + "\n"
   }
 
-  static func plain(_ text: String) -> String {
+  /// A text whose control characters are spelled out, `<1D>` for FNC1's separator; at most 8192 characters of it.
+  static func plain(_ text: String, keepingLineFeeds: Bool = false) -> String {
     var result = ""
     for scalar in text.unicodeScalars.prefix(8192) {
-      if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
+      if keepingLineFeeds, scalar == "\n" {
+        result.unicodeScalars.append(scalar)
+      } else if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
         let digits = String(scalar.value, radix: 16, uppercase: true)
         result += "<\(digits.count == 1 ? "0" : "")\(digits)>"
       } else {
