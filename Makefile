@@ -109,22 +109,30 @@ nspawn-test: packages ## the installed service under real systemd, in a containe
 	Tests/system/nspawn-test
 
 .PHONY: install
-install: ## the programs and their files below DESTDIR
-	$(MAKE) packages
+install: packages ## the programs and their files below DESTDIR
 	swift build -c release --static-swift-stdlib --product linewardd
 	swift build -c release --static-swift-stdlib --product lineward
 	install -D -m 0755 $(RELEASE)/linewardd $(DESTDIR)$(PREFIX)/bin/linewardd
 	install -D -m 0755 $(RELEASE)/lineward $(DESTDIR)$(PREFIX)/bin/lineward
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/lineward
 	$(RELEASE)/lineward --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lineward
-	install -D -m 0644 systemd/lineward.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lineward.service
-	install -D -m 0644 systemd/lineward.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/lineward.socket
+	$(RELEASE)/linewardd --print-sample-config > $(DESTDIR)$(PREFIX)/share/doc/lineward/lineward.toml
+	test -e $(DESTDIR)$(ETC)/lineward/lineward.toml \
+	  || install -D -m 0644 $(DESTDIR)$(PREFIX)/share/doc/lineward/lineward.toml $(DESTDIR)$(ETC)/lineward/lineward.toml
+	$(MAKE) install-files
+
+# What needs no build; the units are checked from here. Units name the programs and the configuration by PREFIX.
+.PHONY: install-files
+install-files:
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	for unit in lineward.service lineward.socket; do \
+	  sed 's|/usr/bin/lineward|$(PREFIX)/bin/lineward|; s|/etc/lineward|$(ETC)/lineward|; s|/usr/share|$(PREFIX)/share|' \
+	    systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
 	install -D -m 0644 systemd/lineward.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lineward.conf
 	install -D -m 0644 systemd/lineward.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lineward.conf
 	install -D -m 0644 systemd/70-lineward.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/70-lineward.rules
 	install -D -m 0644 systemd/lineward.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/lineward.catalog
-	install -D -m 0644 config/lineward.toml $(DESTDIR)$(PREFIX)/share/doc/lineward/lineward.toml
-	test -e $(DESTDIR)$(ETC)/lineward/lineward.toml || install -D -m 0640 config/lineward.toml $(DESTDIR)$(ETC)/lineward/lineward.toml
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/lineward docs/*.md
 
 .PHONY: clean
 clean: ## forget all builds
