@@ -36,11 +36,10 @@ struct JournalEntry {
 
   private static func cut(_ text: String) -> [UInt8] {
     var value = Array(text.utf8.prefix(valueBytesMax + 1))
+    // The first byte beyond is there only to say whether the cut would halve a character: journalctl shows a field
+    // with half of one as "blob data".
     guard value.count > valueBytesMax else { return value }
-    value.removeLast()
-    // Half a character would turn the whole field into "blob data" for journalctl.
-    while let last = value.last, last & 0xC0 == 0x80 { value.removeLast() }
-    if let last = value.last, last >= 0xC0 { value.removeLast() }
+    while let cut = value.popLast(), cut & 0xC0 == 0x80 {}
     return value
   }
 }

@@ -1,4 +1,4 @@
-// Unix stream sockets with what Swift cannot say: control messages are built by macros (CMSG_FIRSTHDR,
+// Unix sockets with what Swift cannot say: control messages are built by macros (CMSG_FIRSTHDR,
 // CMSG_SPACE), and struct ucred and accept4 need _GNU_SOURCE, which is too late to define here once another
 // header of this module has been read. Every function returns -errno on failure.
 #ifndef CLINUX_SOCKET_H
@@ -58,6 +58,31 @@ static inline int clinux_socket_connect_within(int descriptor, const char *path,
   int code = clinux_socket_connect(descriptor, path);
   if (fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0 && code == 0) code = -errno;
   return code;
+}
+
+// A new Unix datagram socket, close-on-exec, whose sends wait at most so long for room.
+static inline int clinux_datagram_socket(int milliseconds) {
+  int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return -errno;
+  struct timeval limit = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
+  if (setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0) {
+    int code = -errno;
+    close(descriptor);
+    return code;
+  }
+  return descriptor;
+}
+
+// Sends one datagram to the socket at a path, without a signal; without waiting at all if `waits` is 0.
+static inline int clinux_datagram_send(
+    int descriptor, const char *path, const void *bytes, size_t count, int waits) {
+  struct sockaddr_un address;
+  int code = clinux_socket_address(path, &address);
+  if (code < 0) return code;
+  int flags = MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT);
+  ssize_t sent =
+      sendto(descriptor, bytes, count, flags, (struct sockaddr *)&address, sizeof address);
+  return sent < 0 ? -errno : 0;
 }
 
 static inline int clinux_socket_listen(int descriptor, int backlog) {
