@@ -60,9 +60,7 @@ public struct LinewardDaemon: ParsableCommand {
     do throws(ConfigurationProblems) {
       loaded = try Configuration.load(path: config)
     } catch {
-      for problem in error.problems {
-        FileHandle.standardError("linewardd: \(problem)\n")
-      }
+      LinewardDaemon.complain(error.problems)
       throw ExitCode(78)
     }
     if checkConfig {
@@ -71,6 +69,21 @@ public struct LinewardDaemon: ParsableCommand {
       return
     }
     try Composition(path: config, configuration: loaded).run()
+  }
+}
+
+extension LinewardDaemon {
+  /// Says what is wrong with the configuration: into the journal with its message id, otherwise as plain lines.
+  private static func complain(_ problems: [ConfigurationProblem]) {
+    guard ServiceManager.logsToJournal else {
+      for problem in problems { FileHandle.standardError("linewardd: \(problem)\n") }
+      return
+    }
+    let logger = ServiceManager.logger(identifier: "linewardd")
+    for problem in problems {
+      logger.critical(
+        "\(problem)", metadata: ["message-id": "\(MessageID.configurationRefused.text)"])
+    }
   }
 }
 
