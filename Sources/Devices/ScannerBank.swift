@@ -61,7 +61,7 @@ public final class ScannerBank: @unchecked Sendable {
   }
 
   /// How long a path that cannot be opened is left alone.
-  static let retryMilliseconds = 250
+  private let retryMilliseconds: Int
 
   private struct Port {
     let scanner: Scanner
@@ -69,6 +69,8 @@ public final class ScannerBank: @unchecked Sendable {
     var source: (any DispatchSourceRead)?
     /// What was told to the loop last, so that it is told once.
     var told: String?
+    /// A coming or going that found the ring full; without it the loop would believe in a scanner that is gone.
+    var owed: (event: ScannerEvent, reason: String)?
   }
 
   private let queue = DispatchQueue(label: "lineward.devices", qos: .userInteractive)
@@ -76,12 +78,25 @@ public final class ScannerBank: @unchecked Sendable {
   private let wake: @Sendable () -> Void
   private var ports: [Port]
   private var retry: (any DispatchSourceTimer)?
+  /// Lines that are not closed yet.
+  private let openLines = DispatchGroup()
   private let turns = Atomic<UInt64>(0)
   private let states: Mutex<[Health]>
   private var buffer = [UInt8](repeating: 0, count: 4096)
 
   /// Makes a bank that is not yet running; scanner n of the list is source n in the ring.
-  public init(_ scanners: [Scanner], frames: FrameRing, wake: @escaping @Sendable () -> Void) {
+  public convenience init(
+    _ scanners: [Scanner], frames: FrameRing, wake: @escaping @Sendable () -> Void
+  ) {
+    self.init(scanners, frames: frames, retryMilliseconds: 250, wake: wake)
+  }
+
+  /// As above, with another pause, for tests that plug a thousand times.
+  init(
+    _ scanners: [Scanner], frames: FrameRing, retryMilliseconds: Int,
+    wake: @escaping @Sendable () -> Void
+  ) {
+    self.retryMilliseconds = retryMilliseconds
     precondition(scanners.count <= 256, "a frame's source is one byte")
     ports = scanners.map {
       Port(scanner: $0, framer: Framer(prefix: $0.prefix, suffix: $0.suffix))
@@ -103,19 +118,22 @@ public final class ScannerBank: @unchecked Sendable {
       for index in ports.indices { open(index) }
       let timer = DispatchSource.makeTimerSource(queue: queue)
       timer.schedule(
-        deadline: .now() + .milliseconds(Self.retryMilliseconds),
-        repeating: .milliseconds(Self.retryMilliseconds))
+        deadline: .now() + .milliseconds(retryMilliseconds),
+        repeating: .milliseconds(retryMilliseconds))
       timer.setEventHandler { @Sendable [weak self] in
         guard let self else { return }
         self.turns.add(1, ordering: .relaxed)
-        for index in self.ports.indices where self.ports[index].source == nil { self.open(index) }
+        for index in self.ports.indices {
+          if let owed = self.ports[index].owed { self.tell(owed.event, index, owed.reason) }
+          if self.ports[index].source == nil { self.open(index) }
+        }
       }
       timer.resume()
       retry = timer
     }
   }
 
-  /// Closes all; returns when no handler runs any more.
+  /// Closes all; returns when no handler runs any more and every line is closed.
   public func stop() {
     queue.sync {
       retry?.cancel()
@@ -125,8 +143,21 @@ public final class ScannerBank: @unchecked Sendable {
         ports[index].source = nil
       }
     }
-    // The cancel handlers stand behind this in the queue.
-    queue.sync {}
+    // A cancelled source goes through a thread of libdispatch's own before its cancel handler comes to the queue. The
+    // bound is for a driver that does not let go of a line.
+    _ = openLines.wait(timeout: .now() + .seconds(5))
+  }
+
+  /// Why a path cannot be opened, for a person on shift.
+  private static func words(_ code: Int32) -> String {
+    switch code {
+    case ENOENT: "there is no such device; is it plugged in?"
+    case EACCES, EPERM: "permission denied; the daemon's user needs the device's group"
+    case EBUSY: "another program has it open"
+    case EISDIR: "it is a directory, not a serial line"
+    case ENOTTY: "it is not a serial line"
+    default: String(cString: strerror(code))
+    }
   }
 
   private static var now: Instant {
@@ -140,14 +171,17 @@ public final class ScannerBank: @unchecked Sendable {
     let scanner = ports[index].scanner
     let descriptor = clinux_tty_open(scanner.device, UInt32(scanner.baud))
     guard descriptor >= 0 else {
-      let reason = String(cString: strerror(-descriptor))
-      tellOffline(index, "\(scanner.device) cannot be opened: \(reason)")
+      tellOffline(index, "\(scanner.device) cannot be opened: \(Self.words(-descriptor))")
       return
     }
-    ports[index].framer.reset()
+    openLines.enter()
+    let openLines = openLines
     let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue)
     source.setEventHandler { @Sendable [weak self] in self?.read(index, descriptor) }
-    source.setCancelHandler { @Sendable in close(descriptor) }
+    source.setCancelHandler { @Sendable in
+      close(descriptor)
+      openLines.leave()
+    }
     ports[index].source = source
     ports[index].told = nil
     let now = Self.now
@@ -155,8 +189,7 @@ public final class ScannerBank: @unchecked Sendable {
       $0[index].onlineSince = now
       $0[index].fault = ""
     }
-    push(.online, index, now, UnsafeRawBufferPointer(start: nil, count: 0))
-    wake()
+    tell(.online, index, "")
     source.resume()
   }
 
@@ -177,14 +210,12 @@ public final class ScannerBank: @unchecked Sendable {
           messages += 1
         }
       }
-      if messages > 0 {
-        wake()
-        let faults = ports[index].framer.faults
-        states.withLock {
-          $0[index].messages += messages
-          $0[index].lastMessageAt = now
-          $0[index].framing = faults
-        }
+      if messages > 0 { wake() }
+      let faults = ports[index].framer.faults
+      states.withLock {
+        $0[index].messages += messages
+        if messages > 0 { $0[index].lastMessageAt = now }
+        $0[index].framing = faults
       }
       return
     }
@@ -193,6 +224,8 @@ public final class ScannerBank: @unchecked Sendable {
     ports[index].source?.cancel()
     ports[index].source = nil
     ports[index].framer.reset()
+    let faults = ports[index].framer.faults
+    states.withLock { $0[index].framing = faults }
     tellOffline(index, "\(ports[index].scanner.device) was lost: \(reason)")
   }
 
@@ -203,16 +236,22 @@ public final class ScannerBank: @unchecked Sendable {
       $0[index].onlineSince = nil
       $0[index].fault = reason
     }
+    tell(.offline, index, reason)
+  }
+
+  /// Says that a scanner came or went; if the ring is full, again at the next retry.
+  private func tell(_ event: ScannerEvent, _ index: Int, _ reason: String) {
     let bytes = Array(reason.utf8.prefix(512))
-    bytes.withUnsafeBytes { push(.offline, index, Self.now, $0) }
+    let isTold = bytes.withUnsafeBytes { push(event, index, Self.now, $0) }
+    ports[index].owed = isTold ? nil : (event, reason)
     wake()
   }
 
-  /// A frame that finds no room is counted by the ring, and the loop raises the alarm.
+  /// False for a frame that finds no room: the ring counts it, and the loop raises the alarm.
+  @discardableResult
   private func push(
     _ event: ScannerEvent, _ index: Int, _ now: Instant, _ bytes: UnsafeRawBufferPointer
-  ) {
-    _ = frames.push(
-      kind: event.rawValue, source: UInt8(index), at: now.nanoseconds, bytes: bytes)
+  ) -> Bool {
+    frames.push(kind: event.rawValue, source: UInt8(index), at: now.nanoseconds, bytes: bytes)
   }
 }

@@ -33,7 +33,8 @@ static inline int clinux_tty_open(const char *path, uint32_t baud) {
   int code;
   if (tcgetattr(descriptor, &mode) < 0) goto failed;
   cfmakeraw(&mode);
-  // cfmakeraw leaves these alone.
+  // cfmakeraw leaves these alone, as another program may have set them: XON/XOFF towards the scanner, parity checks.
+  mode.c_iflag = 0;
   mode.c_cflag &= ~(tcflag_t)(CRTSCTS | HUPCL | CSTOPB);
   mode.c_cflag |= CLOCAL | CREAD;
   mode.c_cc[VMIN] = 1;
@@ -42,7 +43,8 @@ static inline int clinux_tty_open(const char *path, uint32_t baud) {
   if (tcsetattr(descriptor, TCSANOW, &mode) < 0) goto failed;
   // Pseudo-terminals do not know this one.
   if (ioctl(descriptor, TIOCEXCL) < 0 && errno != ENOTTY && errno != EINVAL) goto failed;
-  if (tcflush(descriptor, TCIFLUSH) < 0) goto failed;
+  // Until now the line echoed; what of that has not left yet goes too, because to a scanner it could be a command.
+  if (tcflush(descriptor, TCIOFLUSH) < 0) goto failed;
   return descriptor;
 failed:
   code = -errno;
