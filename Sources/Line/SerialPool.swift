@@ -66,11 +66,19 @@ public final class SerialPool: @unchecked Sendable {
     precondition(
       capacity >= 0 && capacity <= Int(Int32.max), "a pool holds at most 2^31 - 1 serials")
     self.capacity = capacity
-    slotCount = max(16, (capacity * 100 + 73) / 74)
+    slotCount = SerialPool.slotCount(capacity: capacity)
     let bytes = slotCount * SerialPool.slotSize
     unsafe slots = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
     unsafe slots.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
     unsafe slotOfRow = UnsafeMutablePointer<UInt32>.allocate(capacity: max(1, capacity))
+  }
+
+  /// Slots for so many serials: a load of 0.74 at most.
+  static func slotCount(capacity: Int) -> Int { max(16, (capacity * 100 + 73) / 74) }
+
+  /// Bytes of memory that a pool with room for so many serials takes.
+  static func byteCount(capacity: Int) -> Int {
+    slotCount(capacity: capacity) * slotSize + max(1, capacity) * MemoryLayout<UInt32>.size
   }
 
   deinit {
@@ -165,7 +173,10 @@ public final class SerialPool: @unchecked Sendable {
 
   /// Finds a serial and returns its row, or nil when it is not in the pool.
   public func row(of serial: Swift.Span<UInt8>) -> Int32? {
-    guard serial.count >= 1 && serial.count <= SerialPool.serialLengthMax else { return nil }
+    // A slot is padded with zeros, so bytes that end in one would find the serial without it.
+    guard serial.count >= 1 && serial.count <= SerialPool.serialLengthMax,
+      serial[serial.count - 1] != 0
+    else { return nil }
     let key = Key(serial)
     var slot = place(key)
     while rawWord(slot: slot) != 0 {
