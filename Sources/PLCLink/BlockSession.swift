@@ -211,7 +211,8 @@ public struct BlockSession: Sendable {
     var wasTold = false
     if case .linked(let linked) = state {
       wasTold = linked.told
-      verdictsBefore = linked.verdicts
+      // A link that broke before it was told had no orders: what the one before it left still waits to be told.
+      if wasTold { verdictsBefore = linked.verdicts }
     }
     state = .down
     self.fault = nil
@@ -404,7 +405,6 @@ public struct BlockSession: Sendable {
     } else {
       steps = [.header(echo: 0)]
     }
-    verdictsBefore = nil
     outcomeDue = false
     // Nothing could ever follow such a number.
     if mapKnown, snapshot.verdictTaken > Counter.max { fault = .registersImpossible }
@@ -437,6 +437,7 @@ public struct BlockSession: Sendable {
     }
     guard !linked.told else { return nil }
     linked.told = true
+    verdictsBefore = nil
     toldFault = nil
     events.append(
       .linked(generation: generation, newEpoch: linked.newEpoch, linked.snapshot))

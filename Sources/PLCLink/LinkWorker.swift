@@ -160,7 +160,7 @@ struct LinkWorker: ~Copyable {
 
   // MARK: Telegrams
 
-  private func read(_ what: RegisterRead) throws(LinkFailure) -> [UInt16] {
+  private mutating func read(_ what: RegisterRead) throws(LinkFailure) -> [UInt16] {
     let begun = monotonicNow()
     guard connection != nil else { throw LinkFailure.closed }
     do throws(ModbusFailure) {
@@ -172,7 +172,7 @@ struct LinkWorker: ~Copyable {
     }
   }
 
-  private func write(_ what: RegisterWrite) throws(LinkFailure) {
+  private mutating func write(_ what: RegisterWrite) throws(LinkFailure) {
     let begun = monotonicNow()
     do throws(ModbusFailure) {
       guard try connection?.write(what) != nil else { throw ModbusFailure(text: "closed") }
@@ -269,11 +269,12 @@ struct LinkWorker: ~Copyable {
     }
     let now = monotonicNow()
     connectedAt = now
+    for index in sessions.indices { try begin(index) }
+    // Only now: a gateway whose PLC is gone, or a server that hangs, takes connections too.
     shared.health.withLock { health in
       health.connectedSince = now
       health.connections += 1
     }
-    for index in sessions.indices { try begin(index) }
     pollAt = monotonicNow()
   }
 

@@ -21,6 +21,9 @@ struct ModbusFailure: Error, Sendable, Hashable {
 /// later ones. Each call ends within the time-out.
 struct Modbus: ~Copyable {
   private let context: OpaquePointer
+  private let unitID: UInt8
+  /// The number of the last request; its answer bears the same.
+  private var transaction: UInt16 = 0
 
   /// Speaks over `descriptor`, which must be connected and belongs to this value from here on.
   init(descriptor: Int32, unitID: UInt8, timeout: Instant.Span) throws(ModbusFailure) {
@@ -31,16 +34,19 @@ struct Modbus: ~Copyable {
       throw ModbusFailure(text: "setting up Modbus: \(ModbusFailure.words(code))")
     }
     self.context = context
+    self.unitID = unitID
   }
 
   deinit { cmodbus_end(context) }
 
   /// Function 3: reads registers.
-  func read(_ what: RegisterRead) throws(ModbusFailure) -> [UInt16] {
+  mutating func read(_ what: RegisterRead) throws(ModbusFailure) -> [UInt16] {
+    transaction &+= 1
     var failed: Int32 = 0
     let words = [UInt16](unsafeUninitializedCapacity: what.count) { buffer, count in
-      let done = cmodbus_read(context, Int32(what.address), Int32(what.count), buffer.baseAddress)
-      // libmodbus has filled exactly as many as it says.
+      let done = cmodbus_read(
+        context, transaction, unitID, UInt16(what.address), UInt16(what.count), buffer.baseAddress)
+      // Exactly as many are filled as it says.
       count = max(0, Int(done))
       if done != what.count { failed = done }
     }
@@ -53,8 +59,10 @@ struct Modbus: ~Copyable {
   }
 
   /// Function 16: writes registers.
-  func write(_ what: RegisterWrite) throws(ModbusFailure) {
-    let done = cmodbus_write(context, Int32(what.address), Int32(what.words.count), what.words)
+  mutating func write(_ what: RegisterWrite) throws(ModbusFailure) {
+    transaction &+= 1
+    let done = cmodbus_write(
+      context, transaction, unitID, UInt16(what.address), UInt16(what.words.count), what.words)
     if done != what.words.count {
       throw ModbusFailure(
         text: "writing \(what.words.count) registers from \(what.address): "

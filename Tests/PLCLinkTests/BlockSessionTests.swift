@@ -778,6 +778,80 @@ import Testing
     #expect(bench.verdict(5) == nil)
   }
 
+  @Test func aRunThatGoesOverTheWrapIsFollowed() {
+    let bench = SessionBench(mark: .init(epoch: 7, sequence: 65504))
+    bench.host(9, 7)
+    bench.host(8, 65504)
+    bench.plc(5, 65503)
+    bench.plc(8, 65504)
+    bench.putVerdict(65504, unit: 65504, 1)
+    bench.putVerdict(1, unit: 1, 2)
+    bench.putVerdict(2, unit: 2, 1)
+    // Slot 3 still holds what it held a lap ago.
+    bench.putVerdict(65491, unit: 9, 1)
+    bench.connect()
+    bench.poll()
+    bench.order(.verdict(generation: 1, unit: 3, .noRead))
+    bench.flush()
+    #expect(bench.verdict(3) == [3, 2])
+    bench.plc(5, 3)
+    bench.putOutcome(1, unit: 65504, 1)
+    bench.poll()
+    #expect(
+      bench.events().dropFirst() == [
+        .changed(
+          PLCSnapshot(mapVersion: 1, verdictTaken: 3, outcomeWritten: 1, epoch: 7)),
+        .taken(unit: 65504, verdict: 1), .taken(unit: 1, verdict: 2),
+        .taken(unit: 2, verdict: 1), .taken(unit: 3, verdict: 2),
+        .outcome(sequence: 1, unit: 65504, outcome: 1),
+      ])
+    #expect(bench.session.fault == nil)
+  }
+
+  @Test func aWrongCheckEndsTheRun() {
+    let bench = SessionBench()
+    bench.host(9, 7)
+    bench.putVerdict(1, unit: 1, 1)
+    bench.putVerdict(2, unit: 2, 1)
+    bench.putVerdict(3, unit: 3, 1)
+    bench.host(16 + 4 * 2 + 1, 77)
+    bench.connect()
+    bench.poll()
+    bench.order(.verdict(generation: 1, unit: 4, .noRead))
+    bench.flush()
+    // Half of a telegram that broke; what stands behind it was never sent as a whole, so it is written over.
+    #expect(bench.verdict(2) == [4, 2])
+    bench.plc(5, 3)
+    bench.poll()
+    #expect(bench.session.fault == .registersImpossible)
+  }
+
+  @Test func whatWasTakenWhileDownIsToldAlsoIfTheHandshakeBreaks() {
+    let bench = SessionBench()
+    bench.run()
+    bench.order(.verdict(generation: 1, unit: 1, .accept))
+    bench.order(.verdict(generation: 1, unit: 2, .accept))
+    bench.flush()
+    bench.order(.verdict(generation: 1, unit: 2, .trackingInDoubt))
+    bench.disconnect()
+    _ = bench.events()
+    bench.plc(5, 1)
+    // The new connection breaks twice before its last telegram is through.
+    for _ in 0..<2 {
+      bench.connect()
+      bench.plc(1, bench.plc(1) &+ 1)
+      bench.session.polled(bench.read(bench.settings.plcHeader), now: bench.now)
+      #expect(bench.nextWrite() != nil)
+      bench.disconnect()
+    }
+    bench.connect()
+    bench.poll()
+    #expect(bench.events().filter { $0 == .taken(unit: 1, verdict: 1) }.count == 1)
+    // The withdrawal that found no link goes out once, too.
+    #expect(bench.verdict(3) == [2, 15])
+    #expect(bench.verdict(4) == nil)
+  }
+
   @Test func generationsNeverComeBack() {
     let bench = SessionBench()
     var seen: Set<LinkGeneration> = []
@@ -793,5 +867,73 @@ import Testing
       #expect(bench.session.generation == LinkGeneration(round) + 1)
       bench.disconnect()
     }
+  }
+}
+
+@Suite struct LongRunTests {
+  /// Twice round the sequence numbers, with a reconnection now and then: 140,000 verdicts and outcomes.
+  @Test(arguments: [8, 16, 32])
+  func sequencesAndUnitsGoRoundTheWrapWithoutAFault(slots: Int) {
+    let bench = SessionBench(slots: slots)
+    bench.run()
+    var ordered: [UInt16] = []
+    var unit: UInt16 = 0
+    var sequence: UInt16 = 0
+    var taken = 0
+    var outcomes = 0
+    var sent = 0
+    var wrong = 0
+    var round = 0
+    while sent < 140_000 {
+      round += 1
+      // As many as the ring holds, or fewer; never in step with the number of slots.
+      let count = 1 + round * 7 % (slots - 1)
+      for _ in 0..<count {
+        unit = Counter.next(after: unit)
+        ordered.append(unit)
+        bench.order(
+          .verdict(
+            generation: bench.session.generation, unit: unit, unit % 5 == 0 ? .noRead : .accept))
+      }
+      bench.flush()
+      // The PLC's side: it takes what is next and right, and reports each.
+      for expected in ordered {
+        sequence = Counter.next(after: sequence)
+        if bench.verdict(sequence) != [expected, expected % 5 == 0 ? 2 : 1] { wrong += 1 }
+        bench.plc(5, sequence)
+        bench.putOutcome(sequence, unit: expected, expected % 5 == 0 ? 2 : 1)
+      }
+      bench.plc(4, unit)
+      sent += count
+      if round.isMultiple(of: 997) {
+        bench.disconnect()
+        bench.connect()
+        bench.poll()
+      }
+      bench.poll()
+      for event in bench.events() {
+        switch event {
+        case .taken(let unit, _):
+          if unit != ordered[taken % ordered.count] { wrong += 1 }
+          taken += 1
+        case .outcome(let number, let unit, _):
+          if unit != ordered[outcomes % ordered.count] { wrong += 1 }
+          outcomes += 1
+          bench.order(.recorded(generation: bench.session.generation, outcome: number))
+        default: break
+        }
+      }
+      if taken != ordered.count || outcomes != ordered.count { wrong += 1 }
+      ordered = []
+      taken = 0
+      outcomes = 0
+      bench.poll()
+      if bench.host(8) != sequence || bench.session.fault != nil { wrong += 1 }
+      guard wrong == 0 else { break }
+    }
+    #expect(
+      wrong == 0,
+      "after \(sent) verdicts, at sequence \(sequence): \(String(describing: bench.session.fault))")
+    #expect(sent >= 140_000)
   }
 }

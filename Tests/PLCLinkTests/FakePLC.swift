@@ -20,14 +20,32 @@ final class FakePLC: Sendable {
     case wrongTransaction
     /// Answers byte by byte with so many milliseconds between them.
     case drip(Int32)
-    /// Answers with Modbus exception 2.
-    case exception
+    /// Answers with this Modbus exception.
+    case exception(UInt8)
+    /// Answers in the name of another unit.
+    case wrongUnit
+    /// Answers with another function's code.
+    case wrongFunction
+    /// Answers with one register less than was asked for, or written.
+    case oneRegisterLess
+    /// Answers with a length in its header that the rest does not have.
+    case wrongLength
+    /// Sends half of its answer and closes.
+    case halfAnAnswer
+    /// Answers twice.
+    case twice
+    /// Does the request, starts anew with this epoch, and then answers.
+    case restart(epoch: UInt16)
   }
 
   struct Memory: Sendable {
     var registers = [UInt16](repeating: 0, count: 400)
     var heartbeatMoves = true
     var tricks: [Trick] = []
+    /// What it does with the next FC16 to an address.
+    var writeTricks: [Int: Trick] = [:]
+    /// Neither takes connections nor reads, though its kernel does: a program that hangs.
+    var isHung = false
     var connections = 0
     /// Address and words of each FC16, with the number of its connection.
     var writes: [(connection: Int, address: Int, words: [UInt16])] = []
@@ -109,6 +127,10 @@ final class FakePLC: Sendable {
 
   func trick(_ trick: Trick) { memory.withLock { $0.tricks.append(trick) } }
 
+  func trick(_ trick: Trick, onWriteTo address: Int) {
+    memory.withLock { $0.writeTricks[address] = trick }
+  }
+
   var writes: [(connection: Int, address: Int, words: [UInt16])] { memory.withLock { $0.writes } }
 
   // MARK: The server's thread
@@ -117,6 +139,11 @@ final class FakePLC: Sendable {
     var connections: [(descriptor: Int32, number: Int)] = []
     defer { for one in connections { close(one.descriptor) } }
     while true {
+      if memory.withLock({ $0.isHung }) {
+        var stopped = pollfd(fd: stopper, events: Int16(POLLIN), revents: 0)
+        if poll(&stopped, 1, 5) > 0 { return }
+        continue
+      }
       var polled = [pollfd(fd: stopper, events: Int16(POLLIN), revents: 0)]
       polled.append(pollfd(fd: listener, events: Int16(POLLIN), revents: 0))
       polled += connections.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
@@ -157,6 +184,11 @@ final class FakePLC: Sendable {
     guard got >= 12 else { return false }
     let trick = memory.withLock { memory -> Trick? in
       memory.requests += 1
+      if request[7] == 16,
+        let trick = memory.writeTricks.removeValue(forKey: Int(request[8]) << 8 | Int(request[9]))
+      {
+        return trick
+      }
       return memory.tricks.isEmpty ? nil : memory.tricks.removeFirst()
     }
     switch trick {
@@ -182,9 +214,47 @@ final class FakePLC: Sendable {
         pause(milliseconds)
       }
       return true
-    case .exception:
+    case .exception(let code):
       return send(
-        Array(request[0..<4]) + [0, 3, request[6], request[7] | 0x80, 2], descriptor)
+        Array(request[0..<4]) + [0, 3, request[6], request[7] | 0x80, code], descriptor)
+    case .wrongUnit:
+      var bytes = answer(request, connection)
+      bytes[6] &+= 1
+      return send(bytes, descriptor)
+    case .wrongFunction:
+      var bytes = answer(request, connection)
+      // 4, input registers, has the answer's shape of 3; 15, coils, that of 16.
+      bytes[7] = bytes[7] == 3 ? 4 : 15
+      return send(bytes, descriptor)
+    case .oneRegisterLess:
+      var bytes = answer(request, connection)
+      if bytes[7] == 3 {
+        bytes.removeLast(2)
+        bytes[5] -= 2
+        bytes[8] -= 2
+      } else {
+        bytes[11] -= 1
+      }
+      return send(bytes, descriptor)
+    case .wrongLength:
+      var bytes = answer(request, connection)
+      bytes[5] += 1
+      return send(bytes, descriptor)
+    case .halfAnAnswer:
+      let bytes = answer(request, connection)
+      _ = send(Array(bytes.prefix(bytes.count / 2)), descriptor)
+      return false
+    case .twice:
+      let bytes = answer(request, connection)
+      return send(bytes + bytes, descriptor)
+    case .restart(let epoch):
+      let bytes = answer(request, connection)
+      memory.withLock { memory in
+        for offset in [4, 5, 8] { memory.registers[plcBase + offset] = 0 }
+        for offset in 16..<80 { memory.registers[plcBase + offset] = 0 }
+        memory.registers[plcBase + 9] = epoch
+      }
+      return send(bytes, descriptor)
     case nil:
       return send(answer(request, connection), descriptor)
     }

@@ -191,7 +191,7 @@ final class LinkBench {
     #expect(bench.waitForLink())
     bench.plc.trick(.wrongTransaction)
     #expect(bench.waitForLink(2))
-    bench.plc.trick(.exception)
+    bench.plc.trick(.exception(2))
     #expect(bench.waitForLink(3))
     #expect(bench.link.health.lastFault.contains("Illegal data address"))
   }
