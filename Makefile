@@ -13,6 +13,7 @@ RELEASE := .build/release
 DESTDIR ?=
 PREFIX ?= /usr
 SEED ?=
+FUZZ_SECONDS ?= 60
 ifeq ($(PREFIX),/usr)
   ETC := /etc
 else
@@ -101,8 +102,17 @@ docs: build ## write the generated pages anew: sample configuration and its refe
 .PHONY: gs1-table
 gs1-table: ## the AI table anew; DICTIONARY=path to a GS1 Barcode Syntax Dictionary
 	@test -n "$(DICTIONARY)" || { echo "say which: make gs1-table DICTIONARY=path/gs1-syntax-dictionary.txt" >&2; exit 64; }
-	Tools/gs1-table "$(DICTIONARY)" > Sources/GS1/SyntaxTable.swift.new
-	mv Sources/GS1/SyntaxTable.swift.new Sources/GS1/SyntaxTable.swift
+	@mkdir -p .build
+	Tools/gs1-table "$(DICTIONARY)" > .build/SyntaxTable.swift
+	mv .build/SyntaxTable.swift Sources/GS1/SyntaxTable.swift
+
+.PHONY: fuzz
+fuzz: ## the GS1 readers under libFuzzer and the address sanitizer; FUZZ_SECONDS=600
+	@mkdir -p .build-fuzz/corpus
+	swiftc -O -sanitize=fuzzer,address -parse-as-library -swift-version 6 -module-name GS1Fuzzer \
+	  Sources/GS1/*.swift Tools/gs1-fuzz/GS1Fuzzer.swift -o .build-fuzz/gs1-fuzzer
+	cd .build-fuzz && ./gs1-fuzzer -max_len=10240 -timeout=5 -print_final_stats=1 \
+	  -max_total_time=$(FUZZ_SECONDS) corpus ../Tools/gs1-fuzz/seeds
 
 .PHONY: nspawn-test
 nspawn-test: packages ## the installed service under real systemd, in a container; needs root
@@ -136,4 +146,4 @@ install-files:
 
 .PHONY: clean
 clean: ## forget all builds
-	rm -rf .build .build-tsan
+	rm -rf .build .build-tsan .build-fuzz

@@ -34,6 +34,7 @@ let package = Package(
   ],
   targets: [
     // C libraries, one target each; see docs/ARCHITECTURE.md, "Dependencies".
+    .target(name: "CAllocations"),
     .target(name: "CLinux"),
     .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
     .systemLibrary(
@@ -78,15 +79,15 @@ let package = Package(
     .executableTarget(
       name: "linewardbench",
       dependencies: [
-        "Alarms", "Daemon", "Devices", "GS1", "Line", "PLCLink", "Records", "Rings", "CLinux",
-        argumentParser,
+        "Alarms", "Daemon", "Devices", "GS1", "Line", "PLCLink", "Records", "Rings", "CAllocations",
+        "CLinux", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(name: "linewardfloor", dependencies: ["CModbus"]),
 
     // Tests.
     .testTarget(
-      name: "GS1Tests", dependencies: ["GS1"], resources: [.copy("Fixtures")],
+      name: "GS1Tests", dependencies: ["GS1", "CAllocations"], resources: [.copy("Fixtures")],
       swiftSettings: strict),
     .testTarget(name: "LineTests", dependencies: ["Line", "Alarms"], swiftSettings: strict),
     .testTarget(name: "RingsTests", dependencies: ["Rings"], swiftSettings: strict),

@@ -13,43 +13,58 @@ extension Message.Content {
 extension Message {
   /// A scan laid out for a person at the line: its AIs with titles, and where it broke.
   ///
-  /// Control characters show as their Unicode pictures, such as ␝ for GS; bytes beyond ASCII as
-  /// `·`. The last lines name the fault and mark its byte.
+  /// First what it is, or that it is refused; then an AI with title and value each line, up to the
+  /// fault; then the scan byte by byte in rows of ``explanationRowLength``, the byte of the fault
+  /// marked below it; last the fault. Control characters show as their Unicode pictures, such as ␝
+  /// for GS; bytes beyond ASCII as `·`.
   public static func explanation(of scan: [UInt8]) -> String {
-    var lines: [String] = []
-    var message: Message
+    let symbology = SymbologyIdentifier.leading(scan.span)
+    var message = Message(symbology: symbology ?? .dataMatrix)
     var fault: GS1Error?
     do throws(GS1Error) {
-      message = try parse(scan.span)
-      lines.append("\(message.symbology) \(message.content.name)")
+      guard symbology != nil else { throw GS1Error(.symbologyMissing, at: 0) }
+      try message.read(scan.span)
     } catch {
       fault = error
-      message = readableStart(of: scan.span)
+    }
+    var lines: [String] = []
+    switch (fault, symbology) {
+    case (nil, _): lines.append("\(message.symbology) \(message.content.name)")
+    case (_, nil): lines.append("refused")
+    case (_, _?): lines.append("\(visible(scan.prefix(3))) refused")
     }
     let titles = (0..<message.count).map { message[$0].ai.title }
     let width = titles.map(\.count).max() ?? 0
     for (index, title) in titles.enumerated() {
-      let ai = message[index].ai.description
+      let value = message.text(of: message[index], in: scan.span)
       lines.append(
-        padded(ai, 6) + " " + padded(title, width) + "  "
-          + visible(Array(message.text(of: message[index], in: scan.span).utf8)))
+        padded(message[index].ai.description, 6) + " " + padded(title, width) + "  "
+          + visible(value.utf8))
     }
-    lines.append(visible(scan))
+    lines += rows(of: scan, marking: fault?.offset)
     if let fault {
-      lines.append(String(repeating: " ", count: min(fault.offset, scan.count)) + "^")
       lines.append("byte \(fault.offset): \(fault.message) [\(fault.code.rawValue)]")
     }
     return lines.joined(separator: "\n")
   }
 
-  /// The elements before the fault, as far as they could be read.
-  private static func readableStart(of scan: Span<UInt8>) -> Message {
-    var message = Message(symbology: SymbologyIdentifier.leading(scan) ?? .dataMatrix)
-    if message.symbology.carriesElementStrings, scan.count <= byteCountMax + 3 {
-      // The fault is known already; what was read before it stays in the message.
-      try? message.readElementStrings(scan, from: 3)
-    }
-    return message
+  /// Bytes in a row of ``explanation(of:)``; with them it fits a terminal of eighty columns.
+  static let explanationRowLength = 72
+
+  /// The bytes in rows, and a "^" below the one at the offset; that may be the one behind the last.
+  private static func rows(of scan: [UInt8], marking offset: Int?) -> [String] {
+    var lines: [String] = []
+    var start = 0
+    repeat {
+      let end = min(start + explanationRowLength, scan.count)
+      lines.append(visible(scan[start..<end]))
+      let isLast = end == scan.count
+      if let offset, offset >= start, offset < end || isLast {
+        lines.append(String(repeating: " ", count: min(offset, end) - start) + "^")
+      }
+      start = end
+    } while start < scan.count
+    return lines
   }
 
   private static func padded(_ text: String, _ width: Int) -> String {
@@ -57,7 +72,7 @@ extension Message {
   }
 
   /// Each byte as one character.
-  private static func visible(_ bytes: [UInt8]) -> String {
+  private static func visible(_ bytes: some Sequence<UInt8>) -> String {
     var text = ""
     for byte in bytes {
       switch byte {

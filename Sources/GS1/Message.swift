@@ -99,25 +99,32 @@ public struct Message: Sendable {
     guard let symbology = SymbologyIdentifier.leading(scan) else {
       throw GS1Error(.symbologyMissing, at: 0)
     }
+    var message = Message(symbology: symbology)
+    try message.read(scan)
+    return message
+  }
+
+  /// Reads and fully checks what stands behind the symbology identifier.
+  ///
+  /// The elements before a fault stay in the message, for a person to see.
+  mutating func read(_ scan: Span<UInt8>) throws(GS1Error) {
     let payload = symbology.payload
     guard payload != .unsupported else { throw GS1Error(.symbologyUnsupported, at: 1) }
-    guard scan.count - 3 <= byteCountMax else {
-      throw GS1Error(.messageTooLong, at: 3 + byteCountMax, count: scan.count - 3)
+    guard scan.count - 3 <= Self.byteCountMax else {
+      throw GS1Error(.messageTooLong, at: 3 + Self.byteCountMax, count: scan.count - 3)
     }
-    var message = Message(symbology: symbology)
     switch payload {
     case .elementString:
-      try message.readElementStrings(scan, from: 3)
+      try readElementStrings(scan, from: 3)
     case .linear(let digits):
-      message.content = .linear
-      try message.readLinear(scan, digits: digits)
+      content = .linear
+      try readLinear(scan, digits: digits)
     case .plain, .unsupported:
-      message.content = DigitalLink.isURI(scan) ? .digitalLink : .plain
-      guard message.content == .digitalLink else { return message }
-      try message.readDigitalLink(scan)
+      content = DigitalLink.isURI(scan) ? .digitalLink : .plain
+      guard content == .digitalLink else { return }
+      try readDigitalLink(scan)
     }
-    try message.checkPairings(scan)
-    return message
+    try checkPairings(scan)
   }
 
   /// Reads and fully checks element strings that stand elsewhere than behind an identifier.

@@ -18,12 +18,27 @@ struct GS1Commands: ParsableCommand {
         a line of output: {"ok":true,"elements":[["01","…"],…]} or {"ok":false,"error":{"code", \
         "message","offset"}}. A line that is no such object gets the code bad-input, the others go \
         on, and the exit status is 65.
+
+        With --explain a line may also be the scan itself, as a scanner types it.
         """)
 
     @OptionGroup var options: GlobalOptions
 
+    @Flag(
+      help: """
+        Lay each scan out for a person: its AIs with titles, the byte where it broke, control \
+        characters visibly.
+        """)
+    var explain = false
+
+    func validate() throws {
+      if explain, options.json {
+        throw ValidationError("--explain answers for people: leave out --json.")
+      }
+    }
+
     func run() throws {
-      var checker = ScanChecker()
+      var checker = ScanChecker(explains: explain)
       var input = [UInt8](repeating: 0, count: 256 * 1024)
       while true {
         let count = read(STDIN_FILENO, &input, input.count)
@@ -41,15 +56,19 @@ struct GS1Commands: ParsableCommand {
   }
 }
 
-/// Makes a line of answer for each line of input, however they come in.
+/// Makes an answer for each line of input, however they come in.
 struct ScanChecker {
   /// Whether a line was no scan at all.
   private(set) var hadBadInput = false
-  /// A scan has at most 8,192 bytes (GS1 message) and JSON writes a byte with six characters at most.
+  /// Whether the answers are laid out for people, and lines may be bare scans; otherwise JSON.
+  private let explains: Bool
+  /// A scan has at most 8,193 bytes, and JSON writes a byte with six characters at most.
   private var assembler = LineAssembler(lengthMax: 64 * 1024)
   private let decoder = JSONDecoder()
 
   private struct Input: Decodable { var scan: String }
+
+  init(explains: Bool) { self.explains = explains }
 
   /// The answers to all lines that these bytes complete.
   mutating func answers(to bytes: ArraySlice<UInt8>) -> [UInt8] {
@@ -67,35 +86,50 @@ struct ScanChecker {
   }
 
   private mutating func answer(_ line: LineAssembler.Line, into output: inout [UInt8]) {
-    switch line {
-    case .tooLong:
+    guard case .whole(let bytes) = line else {
       bad("The line is longer than \(assembler.lengthMax) bytes.", into: &output)
-    case .whole(let bytes):
-      guard let input = try? decoder.decode(Input.self, from: Data(bytes)) else {
-        bad(#"The line is no JSON object with a text "scan"."#, into: &output)
-        return
-      }
-      do throws(GS1Error) {
-        let elements = try Message.elements(in: Array(input.scan.utf8))
-        output += #"{"ok":true,"elements":["#.utf8
-        for (index, element) in elements.enumerated() {
-          if index > 0 { output.append(UInt8(ascii: ",")) }
-          output.append(UInt8(ascii: "["))
-          append(text: element.ai, to: &output)
-          output.append(UInt8(ascii: ","))
-          append(text: element.value, to: &output)
-          output.append(UInt8(ascii: "]"))
-        }
-        output += "]}\n".utf8
-      } catch {
-        refuse(error.code.rawValue, error.message, offset: error.offset, into: &output)
-      }
+      return
     }
+    guard let scan = scan(in: bytes) else {
+      bad(#"The line is no JSON object with a text "scan"."#, into: &output)
+      return
+    }
+    if explains {
+      output += "\(Message.explanation(of: scan))\n\n".utf8
+      return
+    }
+    do throws(GS1Error) {
+      let elements = try Message.elements(in: scan)
+      output += #"{"ok":true,"elements":["#.utf8
+      for (index, element) in elements.enumerated() {
+        if index > 0 { output.append(UInt8(ascii: ",")) }
+        output.append(UInt8(ascii: "["))
+        append(text: element.ai, to: &output)
+        output.append(UInt8(ascii: ","))
+        append(text: element.value, to: &output)
+        output.append(UInt8(ascii: "]"))
+      }
+      output += "]}\n".utf8
+    } catch {
+      refuse(error.code.rawValue, error.message, offset: error.offset, into: &output)
+    }
+  }
+
+  /// The scan that a line holds, nil where it holds none.
+  private func scan(in line: [UInt8]) -> [UInt8]? {
+    // No scan begins with a brace; what a scanner typed begins with its symbology identifier.
+    if explains, line.first != UInt8(ascii: "{") { return line }
+    guard let input = try? decoder.decode(Input.self, from: Data(line)) else { return nil }
+    return Array(input.scan.utf8)
   }
 
   private mutating func bad(_ message: String, into output: inout [UInt8]) {
     hadBadInput = true
-    refuse("bad-input", message, offset: 0, into: &output)
+    if explains {
+      output += "\(message)\n\n".utf8
+    } else {
+      refuse("bad-input", message, offset: 0, into: &output)
+    }
   }
 
   private func refuse(

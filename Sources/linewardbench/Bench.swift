@@ -27,6 +27,10 @@ struct Bench: ParsableCommand {
     defer { try? FileManager.default.removeItem(at: folder) }
     var missed: [String] = []
 
+    let parser = GS1Bench()
+    print(parser.text)
+    if !parser.isReached { missed.append("GS1 message parsed") }
+
     var bench = try LatencyBench(linewardd: URL(fileURLWithPath: linewardd), folder: folder)
     try bench.start(serials: 100_000)
     defer { bench.stop() }

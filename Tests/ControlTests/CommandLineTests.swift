@@ -289,6 +289,79 @@ struct CommandLineTests {
     #expect(answers.filter { $0.contains(#""code":"bad-input""#) }.count == 5)
     #expect(answers.last == #"{"ok":true,"elements":[["01","09506000134352"]]}"#)
   }
+
+  @Test("gs1 check takes escapes, other keys and whatever is no text, and keeps line for line")
+  func gs1CheckInput() throws {
+    /// Lines of input, and whether the answer is a good scan, a refused one, or no scan at all.
+    let lines: [(input: [UInt8], answer: String)] = [
+      (Array(#"{"scan":"\u005dd2010950600013435210\u0041\u001D17271231"}"#.utf8), "good"),
+      (Array(#" { "x" : [1,{"scan":"no"}] , "scan" : "]d20109506000134352" } "#.utf8), "good"),
+      (Array(#"{"scan":"]d1\ud83d\ude00"}"#.utf8), "good"),
+      (Array(#"{"scan":"]d20109506000134352\r"}"#.utf8), "ai-unknown"),
+      (Array(#"{"scan":"]d20109506000134352\u0000"}"#.utf8), "ai-unknown"),
+      (Array(#"{"scan":"]d2010950600013435210ä"}"#.utf8), "character-not-in-set-82"),
+      (Array(#"{"scan":""}"#.utf8), "symbology-missing"),
+      (
+        Array((#"{"scan":"]d2"# + String(repeating: #"\u001d"#, count: 8190) + #""}"#).utf8),
+        "separator-misplaced"
+      ),
+      (
+        Array((#"{"scan":"]d2"# + String(repeating: #"\u001d"#, count: 8191) + #""}"#).utf8),
+        "message-too-long"
+      ),
+      (Array(#"{"scan":"]d2"#.utf8) + [0xFF, 0xFE] + Array(#""}"#.utf8), "bad-input"),
+      (Array(#"{"scan":"\ud83d"}"#.utf8), "bad-input"),
+      (Array(#"{"Scan":"]d20109506000134352"}"#.utf8), "bad-input"),
+      (Array(#"{"scan":null}"#.utf8), "bad-input"),
+      (Array(#"{"scan":"]d20109506000134352"} x"#.utf8), "bad-input"),
+      (Array(#""]d20109506000134352""#.utf8), "bad-input"),
+      (Array("]d20109506000134352".utf8), "bad-input"),
+      (Array(String(repeating: "[", count: 60_000).utf8), "bad-input"),
+      ([0], "bad-input"),
+      ([], "bad-input"),
+    ]
+    let run = try CommandLineRun(
+      ["gs1", "check"], bytes: lines.flatMap { $0.input + [UInt8(ascii: "\n")] })
+    #expect(run.status == 65)
+    let answers = run.output.split(separator: "\n")
+    #expect(answers.count == lines.count)
+    for (answer, line) in zip(answers, lines) {
+      let begin =
+        line.answer == "good"
+        ? #"{"ok":true,"elements":["# : #"{"ok":false,"error":{"code":"\#(line.answer)","#
+      #expect(answer.hasPrefix(begin), "\(String(decoding: line.input.prefix(80), as: UTF8.self))")
+      #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(answer.utf8)) }
+    }
+  }
+
+  @Test("gs1 check --explain shows AIs, titles and the byte where it broke, of JSON and bare scans")
+  func gs1Explain() throws {
+    let run = try CommandLineRun(
+      ["gs1", "check", "--explain"],
+      input: #"{"scan":"]d2010950600013435221ABC\u001d17271331"}"# + "\n"
+        + "]d2010950600013435210A\u{1D}17271231\r\n" + "{\n")
+    #expect(run.status == 65)
+    #expect(
+      run.output == """
+        ]d2 refused
+        (01)   GTIN    09506000134352
+        (21)   SERIAL  ABC
+        ]d2010950600013435221ABC␝17271331
+                                     ^
+        byte 29: expiry (17) has a month that is not 01 to 12 [date-month]
+
+        ]d2 GS1 element strings
+        (01)   GTIN              09506000134352
+        (10)   BATCH/LOT         A
+        (17)   USE BY or EXPIRY  271231
+        ]d2010950600013435210A␝17271231
+
+        The line is no JSON object with a text "scan".
+
+
+        """)
+    #expect(try CommandLineRun(["gs1", "check", "--explain", "--json"]).status == 64)
+  }
 }
 
 /// One run of `lineward`, to its end.
@@ -297,10 +370,13 @@ struct CommandLineRun {
   var output: String
   var errors: String
 
-  init(_ arguments: [String], environment: [String: String] = [:], input: String = "") throws {
+  init(
+    _ arguments: [String], environment: [String: String] = [:], input: String = "",
+    bytes: [UInt8]? = nil
+  ) throws {
     let folder = try Folder()
     func file(_ name: String) -> URL { URL(fileURLWithPath: folder.path + "/" + name) }
-    try Data(input.utf8).write(to: file("in"))
+    try Data(bytes ?? Array(input.utf8)).write(to: file("in"))
     for name in ["out", "err"] { try Data().write(to: file(name)) }
     let process = Self.process(arguments, environment)
     process.standardInput = try FileHandle(forReadingFrom: file("in"))

@@ -1,8 +1,5 @@
 // The entry point for libFuzzer; compiled into one module with Sources/GS1, so nothing is imported.
-//
-//   swiftc -O -sanitize=fuzzer,address -parse-as-library -module-name GS1Fuzzer \
-//     Sources/GS1/*.swift Tools/gs1-fuzz/GS1Fuzzer.swift -o .build/gs1-fuzzer
-//   .build/gs1-fuzzer -max_len=10240 -max_total_time=600 .build/gs1-corpus Tools/gs1-fuzz/seeds
+// `make fuzz` builds and runs it.
 
 /// Gives one input to every reader; stops the process where a promise of the library is broken.
 @_cdecl("LLVMFuzzerTestOneInput")
@@ -11,6 +8,7 @@ public func readOneInput(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   if let message = try? Message.parse(scan) { checkMessage(message, scan) }
   if let envelope = try? Envelope.parse(scan) { checkEnvelope(envelope, scan) }
   _ = try? GTIN.linear(scan)
+  _ = Message.explanation(of: Array(UnsafeBufferPointer(start: start, count: count)))
   return 0
 }
 
