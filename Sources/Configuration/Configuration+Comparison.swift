@@ -28,6 +28,11 @@ extension Configuration {
     where !stations.contains(where: { $0.plc == index }) {
       remarks.append("no [[station]] uses PLC \(Key.quoted(plc.name))")
     }
+    for scanner in scanners where !scanner.device.utf8.contains(UInt8(ascii: "/")) {
+      remarks.append(
+        "scanner \(Key.quoted(scanner.name)): the device \(Key.quoted(scanner.device)) is no path; "
+          + "it would be e.g. /dev/ttyACM0")
+    }
     for station in stations {
       for (key, base) in [("host_base", station.hostBase), ("plc_base", station.plcBase)]
       where (40_001...49_999).contains(base) {

@@ -115,6 +115,11 @@ extension Reader {
     let name = text(table, "plc.name")
     check(table, "plc.transport")
     let host = text(table, "plc.host")
+    if let host, !isHost(host) {
+      fail(
+        "plc.host", line: table.line(of: "host"),
+        "\(Key.quoted(host)) is no address and no name; write it alone, without scheme and port")
+    }
     let port = number(table, "plc.port")
     let unitID = number(table, "plc.unit_id")
     let poll = duration(table, "plc.poll_ms")
@@ -131,6 +136,12 @@ extension Reader {
     return Configuration.PLC(
       name: name, host: host, port: UInt16(port), unitID: UInt8(unitID), poll: poll,
       heartbeat: heartbeat, timeout: timeout, lost: lost)
+  }
+
+  /// Whether it can be an address or a name: one colon is a port, more are IPv6.
+  private func isHost(_ text: String) -> Bool {
+    let colons = text.utf8.count { $0 == UInt8(ascii: ":") }
+    return colons != 1 && !text.unicodeScalars.contains { $0 == "/" || $0 == " " }
   }
 
   private mutating func station(_ table: Table) -> Configuration.Station? {

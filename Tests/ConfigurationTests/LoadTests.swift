@@ -241,6 +241,18 @@ import Testing
       ])
   }
 
+  @Test func aDeviceOfAnotherSystemIsRemarkedOn() throws {
+    #expect(
+      try File([("scanner.device", "\"COM3\"")]).load().remarks == [
+        "scanner \"camera-1\": the device \"COM3\" is no path; it would be e.g. /dev/ttyACM0"
+      ])
+  }
+
+  @Test(arguments: ["192.0.2.10", "plc-1.line", "::1", "fe80::1%eth0"])
+  func anAddressOrANameIsAHost(host: String) throws {
+    #expect(try File([("plc.host", "\"\(host)\"")]).load().plcs[0].host == host)
+  }
+
   @Test func tablesMayBeWrittenInline() throws {
     let text = """
       line = { id = "L01" }

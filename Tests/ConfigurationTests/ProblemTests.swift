@@ -201,6 +201,16 @@ import Testing
       """
     ),
     (
+      [("plc.host", "\"192.0.2.10:502\"")],
+      """
+      plc.host: "192.0.2.10:502" is no address and no name; write it alone, without scheme and port
+      """
+    ),
+    (
+      [("plc.host", "\"tcp://plc\"")],
+      "plc.host: \"tcp://plc\" is no address and no name; write it alone, without scheme and port"
+    ),
+    (
       [("roles.operator", "[\"group:ok\", \"anna\"]")],
       "roles.operator: \"anna\" has to be \"group:NAME\" or \"user:NAME\""
     ),
