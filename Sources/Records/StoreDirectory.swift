@@ -84,7 +84,11 @@ final class DirectoryLock {
     if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, text, text.count, 0) }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Closing alone would leave the lock with a child that was forked and has not yet run its own program.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }
 
 /// A small file beside the database that names the last record known to be on disk, written after each commit and not
