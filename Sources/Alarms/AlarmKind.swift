@@ -20,6 +20,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   case unitLost = 16
   case eventsLost = 17
   case plcRestarted = 18
+  case clockStepped = 19
+  case clockNotSynchronised = 20
+  case diskSpaceLow = 21
+  case diskFilling = 22
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -60,6 +64,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .unitLost: "unit_lost"
     case .eventsLost: "events_lost"
     case .plcRestarted: "plc_restarted"
+    case .clockStepped: "clock_stepped"
+    case .clockNotSynchronised: "clock_not_synchronised"
+    case .diskSpaceLow: "disk_space_low"
+    case .diskFilling: "disk_filling"
     }
   }
 
@@ -68,12 +76,12 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     switch self {
     case .badPackPassed, .stopNotConfirmed: .highest
     case .storageFault, .rejectNotConfirmed, .linkLost, .trackingInDoubt, .outcomeMissing,
-      .verdictNotTaken, .outcomeUnreadable, .eventsLost:
+      .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow:
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
-      .consecutiveNoReads, .unitLost, .plcRestarted:
+      .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling:
       .medium
-    case .machineNotReady: .low
+    case .machineNotReady, .clockNotSynchronised: .low
     }
   }
 
@@ -120,6 +128,14 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       "More came in than can be handled; tell maintenance, with the journal."
     case .plcRestarted:
       "Clear the packs that were on the line; the PLC has forgotten them."
+    case .clockStepped:
+      "Find out who set the clock; records keep their order, but their times jump here."
+    case .clockNotSynchronised:
+      "Check the time service and its server; records go by the machine's own clock until then."
+    case .diskSpaceLow:
+      "Free space on the disk of the records now: when it is full, the line stops."
+    case .diskFilling:
+      "Free space on the disk of the records, or give them a larger one, before the day named."
     }
   }
 }

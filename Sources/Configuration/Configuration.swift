@@ -10,6 +10,8 @@ public struct Configuration: Sendable, Hashable {
   public struct Storage: Sendable, Hashable {
     /// The folder of records.
     public var directory: String
+    /// Bytes free on its disk below which an alarm is raised.
+    public var minFree: Int64
   }
 
   /// `[control]`.

@@ -38,6 +38,13 @@ extension Key {
         Folder of records and serial files, on a local disk; made with mode 0750 if absent.
         """),
     Key(
+      table: "storage", name: "min_free_mb", kind: .number(1...1_000_000),
+      fallback: .number(500),
+      sentence: """
+        Free space on its disk, in 10⁶ bytes, below which an alarm is raised; three days before it is reached another \
+        alarm tells.
+        """),
+    Key(
       table: "control", name: "socket", kind: .text(1...107),
       fallback: .text("/run/lineward/control.sock"),
       sentence: "Path of the control socket; without effect where systemd hands one over."),

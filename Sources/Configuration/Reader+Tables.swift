@@ -6,6 +6,7 @@ extension Reader {
   mutating func configuration() -> Configuration? {
     let line = text(only("line"), "line.id")
     let directory = text(only("storage"), "storage.directory")
+    let minFree = number(only("storage"), "storage.min_free_mb")
     let socket = text(only("control"), "control.socket")
     let roles = roles(only("roles"))
     let scanners = all("scanner").map { scanner($0) }
@@ -20,11 +21,15 @@ extension Reader {
     check(only("verification"), "verification.order_window")
     let limits = limits(only("limits"))
     let minutes = number(only("containment"), "containment.duration_minutes")
-    guard let line, let directory, let socket, let roles, let grade, let limits, let minutes else {
+    guard let line, let directory, let minFree, let socket, let roles, let grade, let limits,
+      let minutes
+    else {
       return nil
     }
     return Configuration(
-      line: .init(id: line), storage: .init(directory: directory), control: .init(socket: socket),
+      line: .init(id: line),
+      storage: .init(directory: directory, minFree: Int64(minFree) * 1_000_000),
+      control: .init(socket: socket),
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade, limits: limits,
       containmentMinutes: minutes)

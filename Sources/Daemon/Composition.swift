@@ -103,12 +103,17 @@ final class Composition: Sendable {
       metadata: ["message-id": "\(MessageID.started.text)"])
     ServiceManager.ready(status: "line \(configuration.line.id) is watched")
 
+    let surroundings = Surroundings(
+      directory: configuration.storage.directory, minFree: configuration.storage.minFree,
+      logger: logger, tell: { loop.send(.event($0)) })
+    surroundings.start()
     let watchdog = watchdog(loop: loop, links: links, bank: bank)
     watchdog?.start()
     waitForSignals { self.reload(loop: loop) }
 
     ServiceManager.stopping()
     logger.notice("Lineward ends", metadata: ["message-id": "\(MessageID.stopping.text)"])
+    surroundings.stop()
     server.stop()
     // The permit falls and is recorded first; then the links tell the PLC and go.
     let stopped = DispatchSemaphore(value: 0)

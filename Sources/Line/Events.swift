@@ -12,6 +12,8 @@ public enum LineEvent: Sendable {
   case plc(station: Int, PLCEvent)
   /// A ring between devices and core was full: so many events of `what` are gone.
   case eventsLost(what: String, count: Int)
+  /// Something of the machine that the daemon runs on, clock or disk, which stops no line: an alarm's cause came, or ended.
+  case surroundings(AlarmKind, stands: Bool, message: String)
   /// A person ordered something; `id` names the reply.
   case command(id: UInt64, LineCommand, actor: String)
   /// Nothing happened but time.

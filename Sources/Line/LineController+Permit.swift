@@ -272,6 +272,17 @@ extension LineController {
     endAlarm(kind, place: place)
   }
 
+  /// What the machine around the line does is told, and stops nothing.
+  mutating func surroundings(_ kind: AlarmKind, stands: Bool, message: String) {
+    guard stands else {
+      endAlarm(kind, place: "")
+      return
+    }
+    raise(kind, place: "", message: message, again: kind == .clockStepped)
+    // A step of the clock is over when it is seen.
+    if kind == .clockStepped { endAlarm(kind, place: "") }
+  }
+
   /// The longest text of an alarm that names several packs.
   static let packTextMax = 2000
 

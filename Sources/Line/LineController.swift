@@ -89,6 +89,8 @@ public struct LineController: Sendable {
     case .scannerOffline(let scanner, let reason): scannerWent(scanner, reason: reason, now: now)
     case .plc(let station, let event): plc(station: station, event, now: now)
     case .eventsLost(let what, let count): eventsLost(what: what, count: count, now: now)
+    case .surroundings(let kind, let stands, let message):
+      surroundings(kind, stands: stands, message: message)
     case .command(let id, let command, let actor):
       self.command(id: id, command, actor: actor, now: now)
     case .tick: break
