@@ -130,6 +130,8 @@ public struct Configuration: Sendable, Hashable {
   public var stations: [Station]
   /// `verification.minimum_grade` in tenths.
   public var minimumGradeTenths: Int
+  /// Reads have to follow the print order, at most so far ahead; nil: they come in any order.
+  public var orderWindow: Int?
   /// `[limits]`.
   public var limits: Limits
   /// `containment.duration_minutes`.

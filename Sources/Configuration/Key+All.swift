@@ -240,11 +240,16 @@ extension Key {
     Key(
       table: "verification", name: "order", kind: .word(["any", "printed"]),
       fallback: .text("any"),
-      sentence: "Whether reads have to follow the print feed (\"printed\") or come in any order.",
-      notBuilt: .words(["printed"])),
+      sentence: """
+        Whether reads have to follow the print order ("printed") or come in any ("any"). With "printed" every batch is \
+        opened with --print-order: its serials are printed in the order of the file.
+        """),
     Key(
       table: "verification", name: "order_window", kind: .number(1...65_536), fallback: .number(64),
-      sentence: "How far a read may be ahead in the print feed; only with order = \"printed\"."),
+      sentence: """
+        How many serials a read may be ahead of the next that is due; what it skips was printed and not read. Only with \
+        order = "printed".
+        """),
   ]
 
   private static let limits = [

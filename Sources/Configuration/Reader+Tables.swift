@@ -17,12 +17,12 @@ extension Reader {
     scannersOfOneStation()
     blocks(of: stations, plcs)
     let grade = number(only("verification"), "verification.minimum_grade")
-    check(only("verification"), "verification.order")
-    check(only("verification"), "verification.order_window")
+    let order = text(only("verification"), "verification.order")
+    let window = number(only("verification"), "verification.order_window")
     let limits = limits(only("limits"))
     let minutes = number(only("containment"), "containment.duration_minutes")
-    guard let line, let directory, let minFree, let socket, let roles, let grade, let limits,
-      let minutes
+    guard let line, let directory, let minFree, let socket, let roles, let grade, let order,
+      let window, let limits, let minutes
     else {
       return nil
     }
@@ -31,7 +31,8 @@ extension Reader {
       storage: .init(directory: directory, minFree: Int64(minFree) * 1_000_000),
       control: .init(socket: socket),
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
-      stations: stations.compactMap(\.self), minimumGradeTenths: grade, limits: limits,
+      stations: stations.compactMap(\.self), minimumGradeTenths: grade,
+      orderWindow: order == "printed" ? window : nil, limits: limits,
       containmentMinutes: minutes)
   }
 

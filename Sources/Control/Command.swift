@@ -11,7 +11,9 @@ public enum Command: Sendable, Equatable {
   case watch
   /// Loads a batch. The serials travel beside it as a passed file descriptor (SCM_RIGHTS), because the
   /// hardened daemon cannot open an operator's files by name.
-  case batchOpen(id: String, gtin: String, lot: String, expiry: String)
+  ///
+  /// With `printOrder` the serials are printed in the order of the file.
+  case batchOpen(id: String, gtin: String, lot: String, expiry: String, printOrder: Bool = false)
   /// Starts a batch; nil: the only one that can be meant.
   case batchStart(id: String?)
   /// Pauses the running batch.
@@ -124,6 +126,7 @@ public enum Command: Sendable, Equatable {
 extension Command: Codable {
   private enum Key: String, CodingKey {
     case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment
+    case printOrder = "print_order"
   }
 
   /// Makes a command from a request, passing over fields that it does not know.
@@ -159,7 +162,8 @@ extension Command: Codable {
       case .watch: .watch
       case .batchOpen:
         .batchOpen(
-          id: try text(.id), gtin: try text(.gtin), lot: try text(.lot), expiry: try text(.expiry))
+          id: try text(.id), gtin: try text(.gtin), lot: try text(.lot), expiry: try text(.expiry),
+          printOrder: try fields.decodeIfPresent(Bool.self, forKey: .printOrder) ?? false)
       case .batchStart: .batchStart(id: try optionalText(.id))
       case .batchPause: .batchPause(id: try optionalText(.id))
       case .batchClose:
@@ -189,11 +193,12 @@ extension Command: Codable {
     switch self {
     case .status, .watch, .batchList, .lineRelease, .alarms, .scanners, .plcs, .recordsVerify:
       break
-    case .batchOpen(let id, let gtin, let lot, let expiry):
+    case .batchOpen(let id, let gtin, let lot, let expiry, let printOrder):
       try fields.encode(id, forKey: .id)
       try fields.encode(gtin, forKey: .gtin)
       try fields.encode(lot, forKey: .lot)
       try fields.encode(expiry, forKey: .expiry)
+      if printOrder { try fields.encode(printOrder, forKey: .printOrder) }
     case .batchStart(let id), .batchPause(let id), .batchReconcile(let id), .batchShow(let id):
       try fields.encodeIfPresent(id, forKey: .id)
     case .batchClose(let id, let reason):

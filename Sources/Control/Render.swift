@@ -233,6 +233,7 @@ public struct Render: Sendable {
     let states = batch.serials.sorted { ($0.value, $1.key) > ($1.value, $0.key) }
     lines += table(
       nil, states.map { ["    " + plain($0.key.spaced), number($0.value)] }, numeric: [1])
+    if batch.printOrder { lines.append("  printed in the order of the serial file") }
     if !batch.serialsSHA256.isEmpty {
       lines.append("  SHA-256 of the serial file  \(plain(batch.serialsSHA256))")
     }
@@ -274,6 +275,9 @@ public struct Render: Sendable {
       "  \(number(reply.commissionedByUnits)) serials commissioned by units that passed"
         + (reply.commissionedByPeople == 0
           ? "" : ", \(number(reply.commissionedByPeople)) found by people"))
+    if reply.printedNotRead > 0 {
+      lines.append("  \(number(reply.printedNotRead)) serials printed and not read")
+    }
     guard reply.unexplainedCount > 0 else { return lines }
     lines.append("  \(number(reply.unexplainedCount)) serials need a person")
     lines += table(nil, reply.unexplained.map { ["    " + plain($0.serial), plain($0.cause)] })

@@ -399,11 +399,14 @@ public struct BatchReply: Sendable, Equatable, Codable {
   public var serials: [String: Int]
   /// SHA-256 of the serial file in hexadecimal digits.
   public var serialsSHA256: String
+  /// Whether the serials are printed in the order of the file.
+  public var printOrder: Bool
 
   /// Makes a reply.
   public init(
     id: String, gtin: String, lot: String, expiry: String, state: String, pool: Int,
-    commissioned: Int, serials: [String: Int] = [:], serialsSHA256: String = ""
+    commissioned: Int, serials: [String: Int] = [:], serialsSHA256: String = "",
+    printOrder: Bool = false
   ) {
     self.id = id
     self.gtin = gtin
@@ -414,11 +417,13 @@ public struct BatchReply: Sendable, Equatable, Codable {
     self.commissioned = commissioned
     self.serials = serials
     self.serialsSHA256 = serialsSHA256
+    self.printOrder = printOrder
   }
 
   private enum CodingKeys: String, CodingKey {
     case id, gtin, lot, expiry, state, pool, commissioned, serials
     case serialsSHA256 = "serials_sha256"
+    case printOrder = "print_order"
   }
 }
 
@@ -440,6 +445,8 @@ public struct ReconciliationReply: Sendable, Equatable, Codable {
   public var commissionedByUnits: Int
   /// Serials in doubt that a person found.
   public var commissionedByPeople: Int
+  /// Serials that the print order has gone past and that nobody read.
+  public var printedNotRead: Int
   /// How many serials need a person.
   public var unexplainedCount: Int
   /// The first of them.
@@ -462,7 +469,7 @@ public struct ReconciliationReply: Sendable, Equatable, Codable {
   /// Makes a reply.
   public init(
     batch: String, balanced: Bool, pool: Int, serials: [String: Int], units: Int,
-    ends: [String: Int], commissionedByUnits: Int, commissionedByPeople: Int,
+    ends: [String: Int], commissionedByUnits: Int, commissionedByPeople: Int, printedNotRead: Int,
     unexplainedCount: Int, unexplained: [Unexplained]
   ) {
     self.batch = batch
@@ -473,6 +480,7 @@ public struct ReconciliationReply: Sendable, Equatable, Codable {
     self.ends = ends
     self.commissionedByUnits = commissionedByUnits
     self.commissionedByPeople = commissionedByPeople
+    self.printedNotRead = printedNotRead
     self.unexplainedCount = unexplainedCount
     self.unexplained = unexplained
   }
@@ -481,6 +489,7 @@ public struct ReconciliationReply: Sendable, Equatable, Codable {
     case batch, balanced, pool, serials, units, ends, unexplained
     case commissionedByUnits = "commissioned_by_units"
     case commissionedByPeople = "commissioned_by_people"
+    case printedNotRead = "printed_not_read"
     case unexplainedCount = "unexplained_count"
   }
 }

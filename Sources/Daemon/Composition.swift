@@ -153,7 +153,7 @@ final class Composition: Sendable {
             Batch(
               number: number, id: description.id, gtin: description.gtin, lot: description.lot,
               expiry: description.expiry, poolCount: description.count,
-              serialsHash: description.sha256, pool: pool))
+              serialsHash: description.sha256, isPrinted: description.isPrinted, pool: pool))
         }
         core.replay(stored.record, wall: stored.wall)
       }
@@ -190,7 +190,8 @@ final class Composition: Sendable {
         consecutiveNoReads: configuration.limits.consecutiveNoReads,
         stopConfirm: Instant.Span(configuration.limits.stopConfirm),
         outcome: Instant.Span(configuration.limits.outcome)),
-      minimumGradeTenths: configuration.minimumGradeTenths)
+      minimumGradeTenths: configuration.minimumGradeTenths,
+      orderWindow: configuration.orderWindow)
   }
 
   private static func linkSettings(

@@ -45,13 +45,14 @@ final class ControlDesk: Sendable {
     switch command {
     case .status, .watch:
       status { responder.finish(.success(.status($0))) }
-    case .batchOpen(let id, let gtin, let lot, let expiry):
+    case .batchOpen(let id, let gtin, let lot, let expiry, let printOrder):
       guard let descriptor else {
         responder.finish(.failure(.usage("The serial file did not come with the command.")))
         return
       }
       openBatch(
-        Opening(id: id, gtin: gtin, lot: lot, expiry: expiry), descriptor: descriptor, peer: peer,
+        Opening(id: id, gtin: gtin, lot: lot, expiry: expiry, isPrinted: printOrder),
+        descriptor: descriptor, peer: peer,
         responder: responder)
     case .batchStart(let id): order(.batchStart(id: id), peer, responder)
     case .batchPause(let id): order(.batchPause(id: id), peer, responder)
@@ -128,6 +129,7 @@ final class ControlDesk: Sendable {
     var gtin: String
     var lot: String
     var expiry: String
+    var isPrinted: Bool
   }
 
   private func showBatch(_ id: String?, _ responder: Responder) {
@@ -182,7 +184,8 @@ final class ControlDesk: Sendable {
         reading.async {
           do {
             var reconciler = Reconciler(
-              batch: batch.number, poolCount: batch.poolCount, hasGate: hasGate)
+              batch: batch.number, poolCount: batch.poolCount, isPrinted: batch.isPrinted,
+              hasGate: hasGate)
             try RecordReader(directory: directory).replay(batch: batch.number) {
               reconciler.take($0.record)
             }
@@ -239,11 +242,12 @@ final class ControlDesk: Sendable {
           })
         let description = BatchDescription(
           id: opening.id, gtin: opening.gtin, lot: opening.lot, expiry: opening.expiry,
-          count: imported.count, sha256: imported.sha256, file: imported.file)
+          count: imported.count, sha256: imported.sha256, file: imported.file,
+          isPrinted: opening.isPrinted)
         let batch = Batch(
           number: number, id: opening.id, gtin: opening.gtin, lot: opening.lot,
           expiry: opening.expiry, poolCount: imported.count, serialsHash: imported.sha256,
-          pool: imported.pool)
+          isPrinted: opening.isPrinted, pool: imported.pool)
         // The next import may only begin when this batch is on disk: it has to know of its serials.
         let done = DispatchSemaphore(value: 0)
         let taken = loop.send(

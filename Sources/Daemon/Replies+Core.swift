@@ -48,7 +48,7 @@ extension BatchReply {
       serialsSHA256: batch.serialsHash.map { byte in
         let digits = String(byte, radix: 16)
         return digits.count == 1 ? "0" + digits : digits
-      }.joined())
+      }.joined(), printOrder: batch.isPrinted)
   }
 }
 
@@ -64,7 +64,7 @@ extension ReconciliationReply {
         "passed": result.passed, "rejected": result.rejected, "lost": result.lost,
         "taken_by_hand": result.takenByHand, "in_doubt": result.inDoubt, "open": result.open,
       ], commissionedByUnits: result.commissionedByUnits,
-      commissionedByPeople: result.commissionedByPeople,
+      commissionedByPeople: result.commissionedByPeople, printedNotRead: result.printedNotRead,
       unexplainedCount: result.unexplainedCount,
       unexplained: result.unexplained.prefix(ControlDesk.unexplainedMax).map {
         Unexplained(serial: serial($0.row), cause: $0.cause.phrase)

@@ -20,13 +20,18 @@ public struct Batch: Sendable {
   public var pool: SerialPool?
   /// How many serials are in each state.
   public var counts: [SerialState: Int]
+  /// Whether its serials are printed in the order of the serial file, so that a row is a place in the print order.
+  public var isPrinted: Bool
+  /// The row after the furthest that was read; what is still allocated before it was printed and not read.
+  public var nextPrinted: Int32 = 0
   /// How many records have named it; a reconciliation is good for as long as this stands.
   public var changes = 0
 
   /// Makes a batch.
   public init(
     number: UInt32, id: String, gtin: String, lot: String, expiry: String, poolCount: Int,
-    serialsHash: [UInt8], state: BatchState = .open, pool: SerialPool? = nil
+    serialsHash: [UInt8], isPrinted: Bool = false, state: BatchState = .open,
+    pool: SerialPool? = nil
   ) {
     self.number = number
     self.id = id
@@ -35,8 +40,33 @@ public struct Batch: Sendable {
     self.expiry = expiry
     self.poolCount = poolCount
     self.serialsHash = serialsHash
+    self.isPrinted = isPrinted
     self.state = state
     self.pool = pool
     counts = [.allocated: poolCount]
+  }
+}
+
+extension Batch {
+  /// Notes how far reads have come in the print order: a pack that was read and whose serial was free to pass.
+  mutating func readInPrintOrder(_ record: Record) {
+    guard isPrinted, record.row >= nextPrinted,
+      record.code == Verdict.accept.rawValue || record.code == Verdict.gradeTooLow.rawValue
+    else { return }
+    nextPrinted = record.row + 1
+  }
+
+  /// Why the batch may not run under a setting of the print order, nil when it may.
+  func obstacle(orderWindow: Int?) -> String? {
+    guard orderWindow != nil, !isPrinted else { return nil }
+    return "batch \(id) was opened without --print-order, and verification.order is \"printed\""
+  }
+
+  /// Why a row may not be read now, nil when it may: behind what was read, or further ahead than `window`.
+  func breachOfPrintOrder(_ row: Int32, window: Int) -> String? {
+    guard isPrinted else { return nil }
+    let ahead = Int(row) - Int(nextPrinted)
+    if ahead < 0 { return "printed \(-ahead) places before the next that is due" }
+    return ahead < window ? nil : "printed \(ahead) places after the next that is due"
   }
 }

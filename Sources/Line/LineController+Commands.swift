@@ -171,6 +171,7 @@ extension LineController {
       case .closed: return "batch \(batch.id) is closed; a closed batch is not started again"
       }
       if let obstacle = line.obstacleToChange(unitsMustEnd: true) { return obstacle }
+      if let obstacle = batch.obstacle(orderWindow: line.settings.orderWindow) { return obstacle }
       if let running = line.runningBatch {
         return "batch \(line.batches[running].id) is running; pause or close it first"
       }
@@ -324,6 +325,12 @@ extension LineController {
     else {
       refuse(
         id, "reload", "line, scanners, PLCs and stations change only with a restart", actor: actor)
+      return
+    }
+    if let running = runningBatch,
+      let obstacle = batches[running].obstacle(orderWindow: new.orderWindow)
+    {
+      refuse(id, "reload", obstacle, actor: actor)
       return
     }
     adopt(new)

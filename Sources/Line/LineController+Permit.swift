@@ -36,6 +36,11 @@ extension LineController {
     if runningBatch == nil {
       causes.append("no batch is running: open one and start it (lineward batch start)")
     }
+    if let running = runningBatch,
+      let obstacle = batches[running].obstacle(orderWindow: settings.orderWindow)
+    {
+      causes.append(obstacle)
+    }
     if stations.isEmpty { causes.append("the configuration has no station") }
     for station in stations {
       let name = station.settings.name

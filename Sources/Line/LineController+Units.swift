@@ -231,6 +231,13 @@ extension LineController {
     case .serialInvalid, .labelSampled, .labelScrapped, .sampled, .inactive, .destroyed, .released:
       verdict = .stateForbids
     }
+    var detail = ""
+    if verdict == .accept, let window = settings.orderWindow,
+      let breach = batch.breachOfPrintOrder(row, window: window)
+    {
+      verdict = .outOfPrintOrder
+      detail = breach
+    }
     if verdict == .accept, let grade, grade < settings.minimumGradeTenths { verdict = .gradeTooLow }
     var state: SerialState?
     if verdict == .accept {
@@ -245,7 +252,7 @@ extension LineController {
     }
     conclude(
       station: station, unit: unit, verdict, reads: reads, batch: batch.number, row: row,
-      state: state, now: now)
+      state: state, detail: detail, now: now)
   }
 
   /// Records a verdict and sends it: a reject at once, an accept when its record is on disk.

@@ -211,7 +211,10 @@ public struct LineController: Sendable {
   /// The only place where a record changes the state.
   private mutating func apply(_ record: Record) {
     let station = Int(record.station)
-    if record.batch != 0, let index = batchIndex(record.batch) { batches[index].changes += 1 }
+    if record.batch != 0, let index = batchIndex(record.batch) {
+      batches[index].changes += 1
+      if record.kind == .verdict { batches[index].readInPrintOrder(record) }
+    }
     switch record.kind {
     case .verdict:
       setSerial(record, station: station)

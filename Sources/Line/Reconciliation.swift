@@ -64,6 +64,8 @@ public struct Reconciliation: Sendable, Hashable {
   public var commissionedByUnits = 0
   /// Serials in doubt that a person found and commissioned.
   public var commissionedByPeople = 0
+  /// Serials that the print order has gone past and that nobody read.
+  public var printedNotRead = 0
   /// Serials that need a person, the first `unexplainedMax` of them.
   public var unexplained: [Unexplained] = []
   /// How many there are.
@@ -88,6 +90,7 @@ public struct Reconciliation: Sendable, Hashable {
       "serials \(pool) = \(states.joined(separator: " + ")); units \(units) = passed \(passed) "
       + "+ rejected \(rejected) + lost \(lost) + taken by hand \(takenByHand) + in doubt \(inDoubt)"
       + (open == 0 ? "" : " + open \(open)") + "; commissioned by units \(commissionedByUnits)"
+      + (printedNotRead == 0 ? "" : "; printed and not read \(printedNotRead)")
       + (isBalanced ? "" : "; does not balance, \(unexplainedCount) serials unexplained")
   }
 }
@@ -106,6 +109,7 @@ public struct Reconciler: Sendable {
   }
 
   private let batch: UInt32
+  private let isPrinted: Bool
   private let hasGate: [String: Bool]
   private var result = Reconciliation()
   private var states: [UInt8]
@@ -114,13 +118,15 @@ public struct Reconciler: Sendable {
   private var byPeople: Set<Int32> = []
   private var units: [Place: Unit] = [:]
   private var isRunning = false
+  private var nextPrinted: Int32 = 0
   /// Station numbers are places in the list of the last start; names last.
   private var names: [String] = []
   private var placeOf: [Int] = []
 
   /// Begins; `hasGate` says for each station by name whether its PLC reports outcomes, true where it is not named.
-  public init(batch: UInt32, poolCount: Int, hasGate: [String: Bool]) {
+  public init(batch: UInt32, poolCount: Int, isPrinted: Bool = false, hasGate: [String: Bool]) {
     self.batch = batch
+    self.isPrinted = isPrinted
     self.hasGate = hasGate
     result.pool = poolCount
     states = [UInt8](repeating: SerialState.allocated.rawValue, count: poolCount)
@@ -168,6 +174,9 @@ public struct Reconciler: Sendable {
     case .verdict:
       let accepted = record.code == Verdict.accept.rawValue
       result.units += 1
+      if accepted || record.code == Verdict.gradeTooLow.rawValue {
+        nextPrinted = max(nextPrinted, record.row + 1)
+      }
       if record.unit == 0 || (!accepted && !hasGate(key.station)) {
         if accepted { pass(record.row) } else { result.rejected += 1 }
       } else {
@@ -223,6 +232,7 @@ public struct Reconciler: Sendable {
       let row = Int32(index)
       let state = SerialState(rawValue: states[index]) ?? .inDoubt
       result.serials[state, default: 0] += 1
+      if isPrinted && row < nextPrinted && state == .allocated { result.printedNotRead += 1 }
       guard let cause = cause(row, state, onTheWay: onTheWay, pool: pool) else { continue }
       result.unexplainedCount += 1
       if cause == .inDoubt { result.inDoubtSerials += 1 }

@@ -10,17 +10,20 @@ public struct LineSettings: Sendable, Hashable {
   public var limits: Limits
   /// ISO/IEC 15415 grade below which a read is verdict 10, in tenths: 15 is 1.5.
   public var minimumGradeTenths: Int
+  /// Reads have to follow the print order, at most so far ahead of the last; nil: they come in any order.
+  public var orderWindow: Int?
 
   /// Makes settings.
   public init(
     line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
-    minimumGradeTenths: Int = 15
+    minimumGradeTenths: Int = 15, orderWindow: Int? = nil
   ) {
     self.line = line
     self.scanners = scanners
     self.stations = stations
     self.limits = limits
     self.minimumGradeTenths = minimumGradeTenths
+    self.orderWindow = orderWindow
   }
 
   /// `[limits]`: each one breached raises an alarm and stops the line.

@@ -16,10 +16,13 @@ public struct BatchDescription: Sendable, Hashable {
   public var sha256: [UInt8]
   /// The serial file from the storage directory on, such as `batches/0001.serials`.
   public var file: String
+  /// Whether the serials are printed in the order of the file.
+  public var isPrinted: Bool
 
   /// Makes a description.
   public init(
-    id: String, gtin: String, lot: String, expiry: String, count: Int, sha256: [UInt8], file: String
+    id: String, gtin: String, lot: String, expiry: String, count: Int, sha256: [UInt8],
+    file: String, isPrinted: Bool = false
   ) {
     self.id = id
     self.gtin = gtin
@@ -28,6 +31,7 @@ public struct BatchDescription: Sendable, Hashable {
     self.count = count
     self.sha256 = sha256
     self.file = file
+    self.isPrinted = isPrinted
   }
 
   /// Why bytes are no description of a batch.
@@ -43,6 +47,8 @@ public struct BatchDescription: Sendable, Hashable {
     var gtin: String
     var id: String
     var lot: String
+    /// Left out where false.
+    var print_order: Bool?
     var sha256: String
     var version: Int
   }
@@ -68,7 +74,8 @@ public struct BatchDescription: Sendable, Hashable {
     }
     self.init(
       id: fields.id, gtin: fields.gtin, lot: fields.lot, expiry: fields.expiry,
-      count: fields.count, sha256: hash, file: fields.file)
+      count: fields.count, sha256: hash, file: fields.file,
+      isPrinted: fields.print_order ?? false)
   }
 
   /// The bytes for a record's `raw`: one line of JSON, keys in alphabetical order.
@@ -77,7 +84,7 @@ public struct BatchDescription: Sendable, Hashable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let fields = Fields(
       count: count, expiry: expiry, file: file, gtin: gtin, id: id, lot: lot,
-      sha256: Hexadecimal.text(sha256), version: 1)
+      print_order: isPrinted ? true : nil, sha256: Hexadecimal.text(sha256), version: 1)
     // Strings and integers always encode.
     return (try? encoder.encode(fields)).map { Array($0) } ?? []
   }

@@ -30,6 +30,8 @@ struct BatchCommands: ParsableCommand {
     @Option(
       help: ArgumentHelp("File with one serial a line.", valueName: "file"), completion: .file())
     var serials: String
+    @Flag(help: "The serials are printed in the order of the file (verification.order).")
+    var printOrder = false
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
@@ -42,7 +44,8 @@ struct BatchCommands: ParsableCommand {
       let file = try openSerials()
       defer { close(file) }
       try options.order(
-        .batchOpen(id: id, gtin: gtin, lot: lot, expiry: expiry), passing: file)
+        .batchOpen(id: id, gtin: gtin, lot: lot, expiry: expiry, printOrder: printOrder),
+        passing: file)
     }
 
     private func openSerials() throws -> Int32 {

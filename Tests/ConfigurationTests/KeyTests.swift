@@ -143,7 +143,6 @@ import Testing
       "\"aggregation\" is not built yet; this version has \"unit\""
     ),
     ("station.kind", "\"rework\"", "\"rework\" is not built yet; this version has \"unit\""),
-    ("verification.order", "\"printed\"", "\"printed\" is not built yet; this version has \"any\""),
     (
       "roles.shared", "[\"user:line1\"]",
       "this is not built yet; leave the key out, or write shared = []"

@@ -9,7 +9,8 @@ import Testing
     #expect(
       configuration
         == Configuration(
-          line: .init(id: "L01"), storage: .init(directory: "/var/lib/lineward", minFree: 500_000_000),
+          line: .init(id: "L01"),
+          storage: .init(directory: "/var/lib/lineward", minFree: 500_000_000),
           control: .init(socket: "/run/lineward/control.sock"),
           roles: .init(
             operator: ["group:lineward-operator"], supervisor: ["group:lineward-supervisor"],

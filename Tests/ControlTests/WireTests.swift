@@ -7,6 +7,8 @@ struct WireTests {
   static let commands: [Command] = [
     .status, .watch,
     .batchOpen(id: "B-1", gtin: "09506000134352", lot: "L\"1\\", expiry: "270131"),
+    .batchOpen(
+      id: "B-1", gtin: "09506000134352", lot: "L", expiry: "270131", printOrder: true),
     .batchStart(id: "B-1"), .batchStart(id: nil), .batchPause(id: "B-1"), .batchPause(id: nil),
     .batchClose(id: "B-1"), .batchClose(id: nil), .batchShow(id: "B-1"), .batchShow(id: nil),
     .batchClose(id: "B-1", reason: "counted by hand"), .batchReconcile(id: nil),

@@ -20,10 +20,12 @@ struct Rig {
   init(
     station: StationSettings = Rig.station,
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
-    limits: LineSettings.Limits = .init()
+    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil
   ) {
     line = LineController(
-      settings: LineSettings(line: "L01", scanners: scanners, stations: [station], limits: limits))
+      settings: LineSettings(
+        line: "L01", scanners: scanners, stations: [station], limits: limits,
+        orderWindow: orderWindow))
     line.begin(detail: "test", wall: 0)
   }
 
@@ -31,25 +33,25 @@ struct Rig {
   static func running(
     serials: Int = 100, station: StationSettings = Rig.station,
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
-    limits: LineSettings.Limits = .init()
+    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil
   ) -> Rig {
-    var rig = Rig(station: station, scanners: scanners, limits: limits)
+    var rig = Rig(station: station, scanners: scanners, limits: limits, orderWindow: orderWindow)
     for scanner in scanners.indices { rig.step(.scannerOnline(scanner)) }
     rig.link(newEpoch: true)
-    rig.openBatch(serials: serials)
+    rig.openBatch(serials: serials, isPrinted: orderWindow != nil)
     rig.command(.batchStart(id: nil))
     rig.release()
     return rig
   }
 
-  mutating func openBatch(serials: Int, id: String = "B1") {
+  mutating func openBatch(serials: Int, id: String = "B1", isPrinted: Bool = false) {
     let pool = SerialPool(capacity: serials)
     for number in 0..<serials {
       _ = pool.add(Array(Rig.serial(number).utf8).span)
     }
     let batch = Batch(
       number: UInt32(line.batches.count + 1), id: id, gtin: Rig.gtin, lot: "LOT1", expiry: "271231",
-      poolCount: serials, serialsHash: [], pool: pool)
+      poolCount: serials, serialsHash: [], isPrinted: isPrinted, pool: pool)
     command(.batchOpen(batch, description: []))
   }
 
