@@ -1,3 +1,5 @@
+// Besides Glibc: which of the two modules a C type belongs to depends on which was read first.
+internal import CLinux
 internal import Glibc
 public import Logging
 
