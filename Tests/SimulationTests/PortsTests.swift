@@ -49,6 +49,36 @@ import Testing
     #expect(port.bytesHeard == 3)
   }
 
+  /// Root may open it all the same, so the test looks at what stands behind the path.
+  @Test func exclusiveUseEndsWithTheDaemonThatTookIt() throws {
+    let folder = Folder()
+    let port = try ScannerPort(path: folder.path + "/camera-1")
+    func terminal() -> String? { realpath(port.path, nil).map { String(cString: $0) } }
+    port.serve()
+    let first = terminal()
+    let daemon = openRaw(port.path)
+    try #require(daemon >= 0 && ioctl(daemon, UInt(TIOCEXCL)) == 0)
+    port.serve()
+    #expect(terminal() == first)
+    close(daemon)
+    port.serve()
+    #expect(terminal() != first)
+
+    // What is said before the next daemon is there goes nowhere, and it gets what is said after.
+    let second = terminal()
+    port.say([0x41])
+    #expect(port.bytesUnheard == 1)
+    port.serve()
+    #expect(terminal() == second)
+    let next = openRaw(port.path)
+    try #require(next >= 0)
+    defer { close(next) }
+    port.say([0x42])
+    #expect(hear(next) == [0x42])
+    port.serve()
+    #expect(terminal() == second)
+  }
+
   @Test func aPulledCableIsAHangUpAndComesBackUnderTheSamePath() throws {
     let folder = Folder()
     let port = try ScannerPort(path: folder.path + "/camera-1")

@@ -14,6 +14,7 @@ public final class ScannerPort {
   public private(set) var bytesUnheard = 0
   private var master: Int32 = -1
   private var waiting: [UInt8] = []
+  private var wasOpened = false
 
   /// Plugs the cable in.
   ///
@@ -79,9 +80,34 @@ public final class ScannerPort {
     var buffer = [UInt8](repeating: 0, count: 256)
     let got = clinux_pty_read(master, &buffer, buffer.count)
     if got > 0 { bytesHeard += got }
+    if isOpenedByDaemon {
+      wasOpened = true
+    } else if wasOpened {
+      forgetExclusiveUse()
+    }
     guard !waiting.isEmpty else { return }
     let written = clinux_pty_write(master, waiting, waiting.count)
     if written > 0 { waiting.removeFirst(written) }
+  }
+
+  /// Puts a new pseudo-terminal behind the path once the daemon has closed the old one.
+  ///
+  /// A serial line forgets TIOCEXCL when the last one closes it. A pseudo-terminal keeps it as long as its master is
+  /// open, and then nobody but root could open it again: not even the next daemon of the same user.
+  private func forgetExclusiveUse() {
+    wasOpened = false
+    let old = master
+    master = -1
+    // Without a new one the old one stays: a line without a scanner would be another fault than the one played.
+    guard (try? plug()) != nil else {
+      master = old
+      return
+    }
+    close(old)
+    waiting.removeAll()
+    // Opened once and closed, so that it reports the hang-up that `isOpenedByDaemon` looks for.
+    let other = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+    if other >= 0 { close(other) }
   }
 
   /// A master whose other end nobody has open reports a hang-up.
