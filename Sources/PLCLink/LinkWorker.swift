@@ -31,6 +31,7 @@ struct LinkWorker: ~Copyable {
   private var connectAt: Instant
   private var pause = LinkWorker.pauseMin
   private var attempts = 0
+  private var ordersLostSeen: UInt64 = 0
   private var pollAt: Instant
 
   init(_ settings: PLCLink.Settings, _ shared: LinkShared) {
@@ -105,6 +106,7 @@ struct LinkWorker: ~Copyable {
     // orders without end from keeping the poll from its turn.
     for _ in 0..<64 {
       takeOrders()
+      try checkOrders()
       for index in sessions.indices { try check(index) }
       guard let next = nextWrite() else { return publish() }
       try write(next)
@@ -135,6 +137,18 @@ struct LinkWorker: ~Copyable {
         sessions[index].order(order.order, now: now)
       }
     }
+  }
+
+  /// Ends the connection when an order found no room: it may have been the stop, or a withdrawal.
+  ///
+  /// Permit 0 is then the last telegram of this link and the first of the next, and the line orders anew what still holds.
+  private mutating func checkOrders() throws(LinkFailure) {
+    let lost = shared.orders.lost
+    guard lost != ordersLostSeen else { return }
+    ordersLostSeen = lost
+    throw LinkFailure(
+      fault: .reconnecting, text: "more orders came from the line than the link could take",
+      isConnected: true)
   }
 
   private func check(_ index: Int) throws(LinkFailure) {
@@ -269,6 +283,8 @@ struct LinkWorker: ~Copyable {
     }
     let now = monotonicNow()
     connectedAt = now
+    // What was lost while there was no link was not meant for this one.
+    ordersLostSeen = shared.orders.lost
     for index in sessions.indices { try begin(index) }
     // Only now: a gateway whose PLC is gone, or a server that hangs, takes connections too.
     shared.health.withLock { health in

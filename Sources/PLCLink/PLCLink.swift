@@ -125,7 +125,7 @@ public final class PLCLink: Sendable {
     shared = LinkShared(events: events, loopTurns: loopTurns, wake: wake)
   }
 
-  /// Hands an order to the link; false when too many wait, and then it is dropped.
+  /// Hands an order to the link; false when too many wait, and then it is dropped and the link made anew, with permit 0.
   ///
   /// For the line loop's thread only.
   public func post(_ order: StationOrder) -> Bool {

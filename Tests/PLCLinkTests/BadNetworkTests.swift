@@ -147,6 +147,27 @@ import Testing
     #expect(bench.plc[2] == 0)
   }
 
+  @Test func aPLCThatHangsDoesNotHoldUpAnother() {
+    let hung = LinkBench(timeout: .milliseconds(5000))
+    let other = LinkBench()
+    defer {
+      hung.plc.memory.withLock { $0.isHung = false }
+      hung.end()
+      other.end()
+    }
+    #expect(hung.waitForLink() && other.waitForLink())
+    hung.plc.memory.withLock { $0.isHung = true }
+    for unit in 1...50 as ClosedRange<UInt16> {
+      other.post(.verdict(generation: 1, unit: unit, .noRead))
+      #expect(other.wait { other.plc[16 + 4 * Int(unit % 16)] == unit })
+      other.plc[105] = unit
+      #expect(other.wait { other.events.last?.event == .taken(unit: unit, verdict: 2) })
+    }
+    #expect(other.link.health.errors == 0 && other.link.health.reconnections == 0)
+    // All that while the first waited for one answer.
+    #expect(hung.link.health.errors == 0)
+  }
+
   @Test func stopEndsInTimeWhileAServerHangs() {
     let bench = LinkBench(timeout: .milliseconds(200))
     #expect(bench.waitForLink())
@@ -156,6 +177,31 @@ import Testing
     bench.link.stop()
     #expect(monotonicNow() - begun < .milliseconds(2000))
     bench.plc.stop()
+  }
+
+  @Test func aStopThatFindsTheOrdersFullTakesThePermitAllTheSame() {
+    let bench = LinkBench(timeout: .milliseconds(5000))
+    defer { bench.end() }
+    #expect(bench.waitForLink())
+    bench.permit(1)
+    #expect(bench.wait { bench.plc[2] == 1 })
+    // While the link waits for an answer the line orders more than the ring holds, and the stop is what finds no room.
+    bench.plc.trick(.late(500))
+    let requests = bench.plc.memory.withLock { $0.requests }
+    #expect(bench.wait { bench.plc.memory.withLock { $0.requests } > requests })
+    var refused = false
+    for _ in 0..<(2 * PLCLink.ordersMax) where !refused {
+      refused = !bench.link.post(
+        StationOrder(station: 0, order: .recorded(generation: 0, outcome: 1)))
+    }
+    #expect(refused)
+    #expect(
+      !bench.link.post(
+        StationOrder(station: 0, order: .header(HostHeader(generation: 1, stopReason: 4)))))
+    #expect(bench.wait { bench.plc[2] == 0 })
+    #expect(bench.waitForLink(2))
+    #expect(bench.isLost(.reconnecting))
+    #expect(bench.link.health.lastFault.contains("orders"))
   }
 
   @Test func aHostThatSwallowsConnectionsIsGivenUpAfterTheTimeout() throws {
