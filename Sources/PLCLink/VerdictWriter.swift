@@ -22,9 +22,10 @@ struct VerdictWriter: Sendable {
 
   /// Verdicts waiting for a slot at most.
   ///
-  /// The gate is a few dozen units behind the read station, so hundreds of
-  /// verdicts without a slot mean a PLC that takes none: then the link gives up rather than grow.
-  static let waitingMax = 512
+  /// A line keeps at most 1,024 units without an end, and may withdraw all their accepts at once; a link resends the rejects
+  /// of the one before. More than twice that without a slot mean a PLC that takes none: then the link gives up rather
+  /// than grow.
+  static let waitingMax = 2048
 
   let slots: Int
   let epoch: UInt16

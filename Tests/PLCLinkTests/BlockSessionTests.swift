@@ -425,6 +425,25 @@ import Testing
     #expect(bench.session.fault == nil)
   }
 
+  @Test func theWithdrawalsOfAllUnitsALineMayHaveOpenFindRoomAtOnce() {
+    let bench = SessionBench()
+    bench.run()
+    // As after a reconnection, when the line withdraws every accept that has no outcome: 1,024 at most.
+    let count: UInt16 = 1024
+    for unit in 1...count { bench.order(.verdict(generation: 1, unit: unit, .trackingInDoubt)) }
+    #expect(bench.session.fault == nil)
+    var told: [UInt16] = []
+    for _ in 0..<count where told.count < Int(count) {
+      bench.flush()
+      var taken = bench.plc(5)
+      while bench.verdict(Counter.next(after: taken)) != nil { taken = Counter.next(after: taken) }
+      bench.plc(5, taken)
+      bench.poll()
+      for case .taken(let unit, _) in bench.events() { told.append(unit) }
+    }
+    #expect(told == Array(1...count))
+  }
+
   @Test func tooManyWaitingVerdictsEndTheLink() {
     let bench = SessionBench()
     bench.run()
