@@ -77,6 +77,8 @@ public enum LinkFault: UInt8, Sendable, Hashable, BitwiseCopyable {
   case registersImpossible
   /// The daemon itself asked for a new connection.
   case reconnecting
+  /// Our own registers did not read back as just written: a gateway answers from its memory.
+  case registersStale
 
   /// A phrase for a person on shift.
   public var phrase: String {
@@ -87,6 +89,8 @@ public enum LinkFault: UInt8, Sendable, Hashable, BitwiseCopyable {
     case .heartbeatStill: "the PLC's heartbeat stands still"
     case .registersImpossible: "the PLC's sequence registers make no sense"
     case .reconnecting: "reconnecting"
+    case .registersStale:
+      "our registers do not read back as written; is a gateway between that caches?"
     }
   }
 }

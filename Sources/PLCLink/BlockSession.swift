@@ -172,6 +172,21 @@ public struct BlockSession: Sendable {
     }
   }
 
+  /// Our own block was read once more, after the first header went out: `settings.hostBlock`.
+  ///
+  /// The heartbeat just written has to stand there. Otherwise a gateway answers from its memory, and going on after what
+  /// that says would overwrite verdicts that the PLC has not taken.
+  public mutating func readBack(_ hostBlock: [UInt16]) {
+    precondition(hostBlock.count == settings.hostBlock.count, "a block was read in another length")
+    // Of an unknown map nothing is followed.
+    guard case .proving(_, let heartbeat, let since) = state else { return }
+    guard hostBlock[RegisterMap.Host.heartbeat] == self.heartbeat else {
+      fault = .registersStale
+      return
+    }
+    state = .proving(hostBlock: hostBlock, heartbeat: heartbeat, since: since)
+  }
+
   /// The PLC block's header was read.
   public mutating func polled(_ header: [UInt16], now: Instant) {
     precondition(header.count == RegisterMap.headerCount, "a header has ten registers")

@@ -294,16 +294,9 @@ struct LinkWorker: ~Copyable {
     pollAt = monotonicNow()
   }
 
-  /// Reads a station's blocks and lets its first header, with permit 0, go out before the next station's are read.
+  /// Reads a station's blocks, writes its first header, with permit 0, and reads its own block again to see it there.
   private mutating func begin(_ index: Int) throws(LinkFailure) {
-    let block = sessions[index].settings.hostBlock
-    var hostBlock: [UInt16] = []
-    while hostBlock.count < block.count {
-      hostBlock += try read(
-        RegisterRead(
-          address: block.address + hostBlock.count,
-          count: min(block.count - hostBlock.count, RegisterMap.readMax)))
-    }
+    let hostBlock = try readHostBlock(index)
     let header = try read(sessions[index].settings.plcHeader)
     sessions[index].connected(hostBlock: hostBlock, plcHeader: header, now: monotonicNow())
     if let first = sessions[index].nextWrite(
@@ -311,6 +304,20 @@ struct LinkWorker: ~Copyable {
     {
       try write(first)
     }
+    sessions[index].readBack(try readHostBlock(index))
+    try check(index)
+  }
+
+  private mutating func readHostBlock(_ index: Int) throws(LinkFailure) -> [UInt16] {
+    let block = sessions[index].settings.hostBlock
+    var words: [UInt16] = []
+    while words.count < block.count {
+      words += try read(
+        RegisterRead(
+          address: block.address + words.count,
+          count: min(block.count - words.count, RegisterMap.readMax)))
+    }
+    return words
   }
 
   // MARK: The end of a connection

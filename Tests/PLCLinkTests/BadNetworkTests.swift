@@ -88,6 +88,25 @@ import Testing
     #expect(taken.count == 1)
   }
 
+  @Test func anOldHostBlockFromAGatewaysCacheIsNotTakenForOurs() {
+    let bench = LinkBench()
+    defer { bench.end() }
+    #expect(bench.waitForLink())
+    // What the gateway keeps: the block after the handshake, before any verdict.
+    bench.plc.memory.withLock { $0.cachedHostBlock = Array($0.registers[0..<80]) }
+    bench.post(.verdict(generation: 1, unit: 9, .noRead))
+    #expect(bench.wait { bench.plc[16 + 5] == 9 })
+    bench.plc.trick(.reset(afterDoing: false))
+    #expect(bench.wait { bench.isLost(.registersStale) })
+    #expect(!bench.isLinked(2))
+    bench.plc.memory.withLock { $0.cachedHostBlock = nil }
+    #expect(bench.waitForLink(2))
+    // Read back as it is, so the next verdict does not overwrite the one that the PLC has not taken.
+    bench.post(.verdict(generation: 2, unit: 10, .noRead))
+    #expect(bench.wait { bench.plc[16 + 9] == 10 })
+    #expect(bench.plc[16 + 5] == 9)
+  }
+
   @Test func anAcceptThatNeverArrivedDiesWithItsConnectionARejectDoesNot() {
     let bench = LinkBench()
     defer { bench.end() }

@@ -827,6 +827,27 @@ import Testing
     #expect(bench.session.fault == nil)
   }
 
+  @Test func aBlockThatDoesNotReadBackAsWrittenIsAFault() {
+    let bench = SessionBench()
+    bench.host(9, 7)
+    bench.putVerdict(1, unit: 1, 1)
+    let old = bench.read(bench.settings.hostBlock)
+    bench.connect()
+    bench.session.readBack(old)
+    #expect(bench.session.fault == .registersStale)
+    bench.disconnect(.registersStale)
+    #expect(bench.events() == [.lost(.registersStale)])
+    // What is followed is what was read last, with our heartbeat in it.
+    bench.connect()
+    bench.putVerdict(2, unit: 2, 1)
+    bench.session.readBack(bench.read(bench.settings.hostBlock))
+    #expect(bench.session.fault == nil)
+    bench.poll()
+    bench.order(.verdict(generation: 1, unit: 3, .noRead))
+    bench.flush()
+    #expect(bench.verdict(3) == [3, 2])
+  }
+
   @Test func aWrongCheckEndsTheRun() {
     let bench = SessionBench()
     bench.host(9, 7)

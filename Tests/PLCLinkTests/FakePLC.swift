@@ -46,6 +46,8 @@ final class FakePLC: Sendable {
     var writeTricks: [Int: Trick] = [:]
     /// Neither takes connections nor reads, though its kernel does: a program that hangs.
     var isHung = false
+    /// What a caching gateway in front of it answers for the host block, while there is something.
+    var cachedHostBlock: [UInt16]?
     var connections = 0
     /// Address and words of each FC16, with the number of its connection.
     var writes: [(connection: Int, address: Int, words: [UInt16])] = []
@@ -131,7 +133,11 @@ final class FakePLC: Sendable {
     memory.withLock { $0.writeTricks[address] = trick }
   }
 
-  var writes: [(connection: Int, address: Int, words: [UInt16])] { memory.withLock { $0.writes } }
+  /// A copy, made while the lock is held: an array shared with the server's thread would change owner by its reference
+  /// count, which the thread sanitizer does not see.
+  var writes: [(connection: Int, address: Int, words: [UInt16])] {
+    memory.withLock { $0.writes.map { $0 } }
+  }
 
   // MARK: The server's thread
 
@@ -272,7 +278,10 @@ final class FakePLC: Sendable {
     let body = memory.withLock { memory -> [UInt8] in
       if request[7] == 3 {
         if memory.heartbeatMoves && address == plcBase { memory.registers[plcBase + 1] &+= 1 }
-        let words = memory.registers[address..<(address + count)]
+        var words = Array(memory.registers[address..<(address + count)])
+        if let cached = memory.cachedHostBlock, address + count <= cached.count {
+          words = Array(cached[address..<(address + count)])
+        }
         return [request[6], 3, UInt8(2 * count)]
           + words.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
       }
