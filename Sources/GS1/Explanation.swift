@@ -33,13 +33,11 @@ extension Message {
     case (_, nil): lines.append("refused")
     case (_, _?): lines.append("\(visible(scan.prefix(3))) refused")
     }
-    let titles = (0..<message.count).map { message[$0].ai.title }
-    let width = titles.map(\.count).max() ?? 0
-    for (index, title) in titles.enumerated() {
-      let value = message.text(of: message[index], in: scan.span)
+    let elements = message.elements(in: scan.span)
+    let width = elements.map(\.ai.title.count).max() ?? 0
+    for (ai, value) in elements {
       lines.append(
-        padded(message[index].ai.description, 6) + " " + padded(title, width) + "  "
-          + visible(value.utf8))
+        "\(padded(ai.description, 6)) \(padded(ai.title, width))  \(visible(value.utf8))")
     }
     lines += rows(of: scan, marking: fault?.offset)
     if let fault {

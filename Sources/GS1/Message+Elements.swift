@@ -1,17 +1,21 @@
 extension Message {
   /// Reads and checks a scan, and returns its AIs with their values as text.
   ///
-  /// The convenient form of ``parse(_:)`` for tools and tests; it allocates. Percent-encoding is
-  /// undone. A scan that makes no claim to carry AIs, such as plain data or a lone EAN, gives none.
+  /// The convenient form of ``parse(_:)`` for tools and tests, and the inverse of
+  /// ``MessageWriter/elementStrings(_:symbology:)``; it allocates. Percent-encoding is undone. A scan
+  /// that makes no claim to carry AIs, such as plain data or a lone EAN, gives none.
   ///
   /// - Parameter scan: The bytes as the scanner sent them, without its framing.
   /// - Returns: The AIs and their values in the order of the scan.
   /// - Throws: ``GS1Error`` with the first fault found.
-  public static func elements(in scan: [UInt8]) throws(GS1Error) -> [(ai: String, value: String)] {
+  public static func elements(in scan: [UInt8]) throws(GS1Error) -> [MessageWriter.Element] {
     let message = try parse(scan.span)
-    return (0..<message.count).map { index in
-      (message[index].ai.digits, message.text(of: message[index], in: scan.span))
-    }
+    return message.elements(in: scan.span)
+  }
+
+  /// The AIs with their values as text, in the order of the scan that this message was read from.
+  public func elements(in scan: Span<UInt8>) -> [MessageWriter.Element] {
+    (0..<count).map { (self[$0].ai, text(of: self[$0], in: scan)) }
   }
 
   /// The value of an element as text, with percent-encoding undone.

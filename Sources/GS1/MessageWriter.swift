@@ -36,16 +36,12 @@ public enum MessageWriter {
   /// GenSpecs 4.14. The parentheses are not part of the data, and the text is for reading only: a
   /// value may hold parentheses itself.
   public static func humanReadable(_ elements: [Element]) -> String {
-    elements.map { "(\($0.ai.digits))\($0.value)" }.joined()
+    elements.map { "\($0.ai)\($0.value)" }.joined()
   }
 
   /// The human readable interpretation of a message that was read from these bytes.
   public static func humanReadable(_ message: Message, in scan: Span<UInt8>) -> String {
-    var text = ""
-    for index in 0..<message.count {
-      text += "(\(message[index].ai.digits))\(message.text(of: message[index], in: scan))"
-    }
-    return text
+    humanReadable(message.elements(in: scan))
   }
 
   /// The GS1 Digital Link URI of these elements.

@@ -1,7 +1,7 @@
 /// Which AIs may, must and must not stand beside each other in one message.
 ///
-/// The dictionary's "ex" and "req" attributes, repeats, and what a digital signature needs; in the
-/// order of the reference engine.
+/// The dictionary's "ex" and "req" attributes (GenSpecs 4.13, data relationships), repeats, and what
+/// a digital signature needs; in the order of the reference engine.
 struct Pairings {
   /// A bit for each first two digits of an AI present; answers most questions without a search.
   let prefixes: UInt128

@@ -104,7 +104,7 @@ struct ScanChecker {
       for (index, element) in elements.enumerated() {
         if index > 0 { output.append(UInt8(ascii: ",")) }
         output.append(UInt8(ascii: "["))
-        append(text: element.ai, to: &output)
+        append(text: element.ai.digits, to: &output)
         output.append(UInt8(ascii: ","))
         append(text: element.value, to: &output)
         output.append(UInt8(ascii: "]"))

@@ -9,10 +9,7 @@ import Testing
     (.couponcode, couponCodes),
     (.couponposoffer, ["001234561234560123456", "161234567890121234569123456789012345"]),
     (.cset39, ["", "#-/0129AMZ"]),
-    (
-      .cset64,
-      ["", "AZaz09-_", "a=", "ab=", "a=="].filter { $0.count % 3 == 0 || !$0.contains("=") }
-    ),
+    (.cset64, ["", "AZaz09-_", "ab=", "a=="]),
     (.cset82, ["", "!\"%&'()*+,-./09:;<=>?AZ_az"]),
     (.csetnumeric, ["", "0123456789"]),
     (.csum, ["0", "09506000134352", "95200002", "9506000134352"]),
@@ -54,10 +51,10 @@ import Testing
   private static let couponCodes: [String] = {
     let base = "012345612345611110123"
     return [
-      base, base + "101101230123456", base + "10110123" + "9", base + "211012390",
+      base, base + "101101230123456", base + "101101239", base + "21101239",
       base + "3271231", base + "4270101", base + "32712314270101", base + "50123456",
       base + "611234567", base + "90000", base + "3271231" + "50123456" + "96291",
-    ].filter { $0 != base + "211012390" && !$0.hasSuffix("96291") }
+    ]
   }()
 
   @Test func goodValuesPass() {
