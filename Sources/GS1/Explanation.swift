@@ -13,10 +13,10 @@ extension Message.Content {
 extension Message {
   /// A scan laid out for a person at the line: its AIs with titles, and where it broke.
   ///
-  /// First what it is, or that it is refused; then an AI with title and value each line, up to the
-  /// fault; then the scan byte by byte in rows of ``explanationRowLength``, the byte of the fault
-  /// marked below it; last the fault. Control characters show as their Unicode pictures, such as ␝
-  /// for GS; bytes beyond ASCII as `·`.
+  /// First what it is, or that it is refused; then the AIs read, each with title and value; then
+  /// the scan byte by byte in rows of ``explanationRowLength``, the byte of the fault marked below
+  /// it; last the fault. Control characters show as their Unicode pictures, such as ␝ for GS; bytes
+  /// beyond ASCII as `·`.
   public static func explanation(of scan: [UInt8]) -> String {
     let symbology = SymbologyIdentifier.leading(scan.span)
     var message = Message(symbology: symbology ?? .dataMatrix)

@@ -196,17 +196,16 @@ extension Message {
       } catch {
         throw Self.withLostSeparator(error, scan, valueStart: valueStart, row)
       }
-      let element = Element(
-        match.number, row: match.rowIndex, value: valueStart..<valueStart + checked)
-      try append(element, at: position)
-      position = valueStart + checked
-      if position < scan.count, scan[position] == .groupSeparator {
-        position += 1
-      } else if position < scan.count, !row.isPredefined {
+      valueEnd = valueStart + checked
+      let isSeparated = valueEnd < scan.count && scan[valueEnd] == .groupSeparator
+      if valueEnd < scan.count, !isSeparated, !row.isPredefined {
         throw Self.withLostSeparator(
-          GS1Error(.valueTooLong, ai, at: position, count: row.maximumLength), scan,
+          GS1Error(.valueTooLong, ai, at: valueEnd, count: row.maximumLength), scan,
           valueStart: valueStart, row)
       }
+      try append(
+        Element(match.number, row: match.rowIndex, value: valueStart..<valueEnd), at: position)
+      position = isSeparated ? valueEnd + 1 : valueEnd
     }
   }
 

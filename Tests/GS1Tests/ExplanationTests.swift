@@ -33,6 +33,19 @@ import Testing
     #expect(Message.explanation(of: []).hasPrefix("refused\n\n^\nbyte 0: symbology identifier"))
   }
 
+  @Test func showsNoSplitWhereASeparatorGotLost() {
+    let scan = Array("]d2010950600013435210LOT47112112345678901234".utf8)
+    #expect(
+      Message.explanation(of: scan).hasPrefix(
+        """
+        ]d2 refused
+        (01)   GTIN  09506000134352
+        ]d2010950600013435210LOT47112112345678901234
+                                                 ^
+        byte 41: separator missing after lot (10)
+        """))
+  }
+
   @Test func showsWhatWasReadBeforeAPairThatMustNotBe() {
     let scan = Array("]d20109506000134352371".utf8)
     #expect(
