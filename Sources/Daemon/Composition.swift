@@ -165,7 +165,9 @@ final class Composition: Sendable {
       throw StorageFault(
         .corrupt, "The records in \(directory) cannot be replayed: \(error).", path: directory)
     }
-    core.begin(detail: "Lineward \(LinewardDaemon.version)", wall: Clock.wall)
+    core.begin(
+      detail: "Lineward \(LinewardDaemon.version)",
+      recorded: RecordedSettings.encoded(core.settings), wall: Clock.wall)
     return LineLoop.Recovery(store: store, core: core)
   }
 
@@ -276,8 +278,12 @@ final class Composition: Sendable {
     }
     let logger = logger
     let done = DispatchSemaphore(value: 0)
+    let settings = Composition.lineSettings(new)
     loop.send(
-      .command(.reload(Composition.lineSettings(new), detail: path), actor: "SIGHUP") { result in
+      .command(
+        .reload(settings, detail: path, recorded: RecordedSettings.encoded(settings)),
+        actor: "SIGHUP"
+      ) { result in
         switch result {
         // All of a file or nothing of it: roles change only once the rest is on disk.
         case .done: self.roles.withLock { $0 = newRoles }

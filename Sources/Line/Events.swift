@@ -40,8 +40,10 @@ public enum LineCommand: Sendable {
   case acknowledge(id: String, occurrence: UInt32, comment: String)
   /// Resets a latched alarm.
   case reset(id: String)
-  /// The configuration was loaded anew: limits and timing.
-  case reload(LineSettings, detail: String)
+  /// The configuration was loaded anew: limits and timing; `recorded` is how they stand in the records.
+  case reload(LineSettings, detail: String, recorded: [UInt8] = [])
+  /// The records of the batch of this id are about to be copied for somebody.
+  case export(batch: String)
   /// The daemon ends in order.
   case shutDown
 }

@@ -29,7 +29,9 @@ extension LineController {
     case .acknowledge(let alarm, let occurrence, let comment):
       acknowledge(id, alarm, occurrence: occurrence, comment: comment, actor: actor)
     case .reset(let alarm): reset(id, alarm, actor: actor)
-    case .reload(let settings, let detail): reload(id, settings, detail: detail, actor: actor)
+    case .reload(let settings, let detail, let recorded):
+      reload(id, settings, detail: detail, recorded: recorded, actor: actor)
+    case .export(let name): export(id, name, actor: actor)
     case .shutDown:
       withdrawPermit(.startUp, actor: actor, detail: "the daemon ends", now: now)
       emit(Record(.stopped, actor: actor))
@@ -252,6 +254,16 @@ extension LineController {
     return open == 0 ? nil : "\(open) units on the line have no end yet; let them reach the gate"
   }
 
+  /// Nothing leaves without a record of who took it: the copying begins when this is on disk.
+  private mutating func export(_ id: UInt64, _ name: String, actor: String) {
+    guard let batch = batches.first(where: { $0.id == name }) else {
+      answer(id, .unknown("there is no batch \(name)"))
+      return
+    }
+    emit(Record(.exported, batch: batch.number, actor: actor, detail: name))
+    finish(id, "batch \(name) is being exported")
+  }
+
   // MARK: Alarms and configuration
 
   private mutating func acknowledge(
@@ -314,7 +326,7 @@ extension LineController {
   }
 
   private mutating func reload(
-    _ id: UInt64, _ new: LineSettings, detail: String, actor: String
+    _ id: UInt64, _ new: LineSettings, detail: String, recorded: [UInt8], actor: String
   ) {
     guard new.line == settings.line, new.scanners.map(\.name) == settings.scanners.map(\.name),
       new.stations.map(\.name) == settings.stations.map(\.name),
@@ -335,6 +347,7 @@ extension LineController {
     }
     adopt(new)
     emit(Record(.reloaded, actor: actor, detail: detail))
+    if !recorded.isEmpty { emit(Record(.settings, raw: recorded)) }
     notice(.reloaded, .notice, "configuration loaded anew")
     finish(id, "configuration loaded anew")
   }

@@ -104,7 +104,7 @@ extension LineController {
 
   // MARK: Tracking
 
-  private mutating func carryOut(_ decision: Tracking.Decision, station: Int, now: Instant) {
+  mutating func carryOut(_ decision: Tracking.Decision, station: Int, now: Instant) {
     switch decision {
     case .judge(let unit, let reads):
       judge(station: station, unit: unit, reads: reads, now: now)
@@ -164,7 +164,7 @@ extension LineController {
     return nil
   }
 
-  private mutating func judge(station: Int, unit: UInt16, reads: [Tracking.Read], now: Instant) {
+  mutating func judge(station: Int, unit: UInt16, reads: [Tracking.Read], now: Instant) {
     if let verdict = lineVerdict {
       conclude(station: station, unit: unit, verdict, reads: reads, now: now)
       return
@@ -181,9 +181,12 @@ extension LineController {
     }
   }
 
+  /// The detail of a no-read whose scanner stayed silent.
+  static let noMessage = "no message"
+
   /// One good read is enough; two different good codes are verdict 3 (contract, `[[station]] scanner`).
   private func combine(_ reads: [Tracking.Read], batch: Batch) -> (Reading, Int) {
-    if reads.isEmpty { return (.refused(.noRead, detail: "no message"), 0) }
+    if reads.isEmpty { return (.refused(.noRead, detail: LineController.noMessage), 0) }
     if reads.count == 1 {
       return (
         Reading.of(reads[0].bytes, scanner: settings.scanners[reads[0].scanner], batch: batch), 0

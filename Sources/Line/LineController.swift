@@ -61,8 +61,9 @@ public struct LineController: Sendable {
 
   /// The daemon starts: the permit is 0, what was open stays open until its outcome comes.
   ///
-  /// `detail` names the daemon's version and the configuration's hash.
-  public mutating func begin(detail: String, wall: Int64) {
+  /// `detail` names the daemon's version; `recorded` is how the settings stand in the records, so that a replay years
+  /// later judges by them (law 8).
+  public mutating func begin(detail: String, recorded: [UInt8] = [], wall: Int64) {
     self.wall = wall
     permit = false
     permitOnDisk = false
@@ -73,6 +74,7 @@ public struct LineController: Sendable {
     }
     let names = stations.map(\.settings.name).joined(separator: "\n")
     emit(Record(.started, raw: Array(names.utf8), detail: detail))
+    if !recorded.isEmpty { emit(Record(.settings, raw: recorded)) }
   }
 
   // MARK: One event
@@ -211,7 +213,7 @@ public struct LineController: Sendable {
   /// The only place where a record changes the state.
   private mutating func apply(_ record: Record) {
     let station = Int(record.station)
-    if record.batch != 0, let index = batchIndex(record.batch) {
+    if record.batch != 0, record.kind != .exported, let index = batchIndex(record.batch) {
       batches[index].changes += 1
       if record.kind == .verdict { batches[index].readInPrintOrder(record) }
     }
@@ -261,7 +263,7 @@ public struct LineController: Sendable {
       alarms.reset(kind, place: String(decoding: record.raw, as: UTF8.self))
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
       .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .trackingDoubt,
-      .trackingInStep, .commandRefused, .reloaded:
+      .trackingInStep, .commandRefused, .reloaded, .exported, .settings:
       break
     }
   }

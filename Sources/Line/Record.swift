@@ -90,6 +90,10 @@ public struct Record: Sendable, Hashable {
     case commandRefused = 50
     /// The configuration was loaded anew.
     case reloaded = 51
+    /// A batch's records were exported, by `actor`; it stands before the first byte of the export is written.
+    case exported = 52
+    /// The settings that verdicts depend on, in force from here on: raw holds them.
+    case settings = 53
 
     /// The word in exports and JSON, for people who read records years later.
     public var word: String { "\(self)" }

@@ -130,7 +130,7 @@ public final class RecordReader: Sendable {
     }
   }
 
-  private func collect(
+  func collect(
     after sequence: Int64, limit: Int, condition: String = "", arguments: [Int64] = []
   ) throws(StorageFault) -> [StoredRecord] {
     try read { database in

@@ -64,7 +64,7 @@ struct RecordRules {
       return nil
     case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
       .scannerOffline, .trackingDoubt, .trackingInStep, .alarmRaised, .alarmReturned,
-      .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded:
+      .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded, .exported, .settings:
       break
     }
     guard state == nil else {

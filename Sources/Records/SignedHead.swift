@@ -39,19 +39,7 @@ public struct SignedHead: Sendable, Hashable {
   }
 
   /// Whether the note carries a right signature by this key.
-  public func isSigned(by key: HeadKey) -> Bool {
-    guard let split = note.range(of: "\n\n") else { return false }
-    let text = Data(note[..<split.lowerBound].utf8) + Data("\n".utf8)
-    for line in note[split.upperBound...].split(separator: "\n") {
-      let parts = line.split(separator: " ")
-      guard parts.count == 3, parts[0] == "\u{2014}", String(parts[1]) == key.name,
-        let data = Data(base64Encoded: String(parts[2])), data.count == 4 + 64,
-        Array(data.prefix(4)) == key.identifier
-      else { continue }
-      if key.isValid(signature: Array(data.dropFirst(4)), of: Array(text)) { return true }
-    }
-    return false
-  }
+  public func isSigned(by key: HeadKey) -> Bool { key.hasSigned(note: note) }
 }
 
 /// The public key that heads are signed with, in the form of a C2SP signed-note verifier key.
@@ -88,7 +76,22 @@ public struct HeadKey: Sendable, Hashable {
     Array(SHA256.hash(data: Data(name.utf8) + Data([0x0A, 1]) + Data(bytes)).prefix(4))
   }
 
-  func isValid(signature: [UInt8], of text: [UInt8]) -> Bool {
+  /// Whether a C2SP signed note carries a right signature by this key.
+  func hasSigned(note: String) -> Bool {
+    guard let split = note.range(of: "\n\n") else { return false }
+    let text = Data(note[..<split.lowerBound].utf8) + Data("\n".utf8)
+    for line in note[split.upperBound...].split(separator: "\n") {
+      let parts = line.split(separator: " ")
+      guard parts.count == 3, parts[0] == "\u{2014}", String(parts[1]) == name,
+        let data = Data(base64Encoded: String(parts[2])), data.count == 4 + 64,
+        Array(data.prefix(4)) == identifier
+      else { continue }
+      if isValid(signature: Array(data.dropFirst(4)), of: Array(text)) { return true }
+    }
+    return false
+  }
+
+  private func isValid(signature: [UInt8], of text: [UInt8]) -> Bool {
     guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: bytes) else {
       return false
     }
@@ -103,7 +106,7 @@ public struct HeadKey: Sendable, Hashable {
   }
 }
 
-/// Signs heads; the key is made at the first start and readable by the daemon alone.
+/// Signs heads and exports; the key is made at the first start and readable by the daemon alone.
 struct HeadSigner {
   private let key: Curve25519.Signing.PrivateKey
   private let origin: String
@@ -138,13 +141,31 @@ struct HeadSigner {
       Array((verifier.text + "\n").utf8), HeadSigner.publicPath(directory), mode: 0o644, directory)
   }
 
+  /// The key that is in a directory; nil where it is not, as in a copy, or its public half is not beside it.
+  init?(existingIn directory: String) throws(StorageFault) {
+    guard let bytes = try HeadSigner.read(HeadSigner.privatePath(directory)),
+      let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: bytes),
+      let stored = HeadKey.stored(in: directory),
+      stored.bytes == Array(key.publicKey.rawRepresentation)
+    else { return nil }
+    self.key = key
+    origin = stored.name
+    identifier = stored.identifier
+  }
+
   func sign(sequence: Int64, hash: ChainHash) -> SignedHead {
-    let text = "\(origin)\n\(sequence)\n\(Data(hash.bytes).base64EncodedString())\n"
+    SignedHead(
+      sequence: sequence, hash: hash,
+      note: signed(["\(sequence)", Data(hash.bytes).base64EncodedString()]))
+  }
+
+  /// A signed note: the key's name and these lines, then the signature over them.
+  func signed(_ lines: [String]) -> String {
+    let text = ([origin] + lines).map { $0 + "\n" }.joined()
     // Ed25519 with a key that was read or made cannot fail; an empty signature would be found by `verify`.
     let signature = (try? key.signature(for: Data(text.utf8))) ?? Data()
     let line = (Data(identifier) + signature).base64EncodedString()
-    return SignedHead(
-      sequence: sequence, hash: hash, note: "\(text)\n\u{2014} \(origin) \(line)\n")
+    return "\(text)\n\u{2014} \(origin) \(line)\n"
   }
 
   private static func read(_ path: String) throws(StorageFault) -> [UInt8]? {

@@ -1,0 +1,334 @@
+internal import Crypto
+internal import Foundation
+internal import Glibc
+
+/// What the check of an exported folder found.
+public struct ExportCheckReport: Sendable, Hashable {
+  /// The batch, empty when the manifest could not be read.
+  public var batch = ""
+  /// How many records the chain holds for.
+  public var records = 0
+  /// How many files are those of the manifest.
+  public var files = 0
+  /// How many signed heads agree with the chain.
+  public var heads = 0
+  /// The name of the key that signed it; nil when it is not signed, or was not looked at yet.
+  public var signedBy: String?
+  /// The first thing that is wrong, a sentence that names its file; nil when nothing is.
+  public var firstWrong: String?
+
+  /// Whether all of it holds.
+  public var holds: Bool { firstWrong == nil }
+}
+
+/// Checks an exported folder with nothing but the folder: signature, files, and the chain over its records.
+public enum ExportCheck {
+  /// Checks a folder; `key` is the public key kept elsewhere. Without one the folder's own is used, which shows accidents
+  /// but no forger. With `allowUnsigned` an export made from a copy without the signing key may hold too.
+  public static func check(
+    folder: String, key: HeadKey? = nil, allowUnsigned: Bool = false,
+    progress: (Int, Int) -> Void = { _, _ in }
+  ) -> ExportCheckReport {
+    var report = ExportCheckReport()
+    do throws(Wrong) {
+      let manifest = try manifest(in: folder)
+      report.batch = manifest.batch.id
+      let key =
+        if let key { key } else { try storedKey(in: folder, allowUnsigned: allowUnsigned) }
+      report.signedBy = try checkSignature(in: folder, key: key, allowUnsigned: allowUnsigned)
+      report.files = try checkFiles(of: manifest, in: folder)
+      let heads = try heads(in: folder, key: key)
+      try checkChain(of: manifest, in: folder, heads: heads, report: &report, progress: progress)
+    } catch {
+      report.firstWrong = error.sentence
+    }
+    return report
+  }
+
+  /// The first file that is not what the manifest says, a sentence; nil when all are.
+  static func firstWrongFile(in folder: String) -> String? {
+    do throws(Wrong) {
+      _ = try checkFiles(of: manifest(in: folder), in: folder)
+      return nil
+    } catch {
+      return error.sentence
+    }
+  }
+
+  private struct Wrong: Error {
+    var sentence: String
+  }
+
+  // MARK: Files
+
+  private static func contents(of name: String, in folder: String) throws(Wrong) -> Data {
+    do {
+      return try Data(contentsOf: URL(fileURLWithPath: folder + "/" + name))
+    } catch {
+      throw Wrong(
+        sentence: access(folder + "/" + name, F_OK) == 0
+          ? "\(name) cannot be read." : "\(name) is missing.")
+    }
+  }
+
+  private static func manifest(in folder: String) throws(Wrong) -> ExportManifest {
+    let data = try contents(of: ExportManifest.name, in: folder)
+    let manifest: ExportManifest
+    do {
+      manifest = try JSONDecoder().decode(ExportManifest.self, from: data)
+    } catch {
+      throw Wrong(sentence: "\(ExportManifest.name) is no manifest of an export.")
+    }
+    guard manifest.version == ExportManifest.version,
+      manifest.recordEncoding == Int(RecordEncoder.version)
+    else {
+      throw Wrong(
+        sentence:
+          "\(ExportManifest.name) was written by another version of Lineward; check with that one.")
+    }
+    return manifest
+  }
+
+  private static func storedKey(
+    in folder: String, allowUnsigned: Bool
+  ) throws(Wrong) -> HeadKey? {
+    guard access(folder + "/" + ExportManifest.keyName, F_OK) == 0 || !allowUnsigned else {
+      return nil
+    }
+    let text = String(
+      decoding: try contents(of: ExportManifest.keyName, in: folder), as: UTF8.self)
+    guard let key = HeadKey(text) else {
+      throw Wrong(sentence: "\(ExportManifest.keyName) is no key.")
+    }
+    return key
+  }
+
+  private static func checkSignature(
+    in folder: String, key: HeadKey?, allowUnsigned: Bool
+  ) throws(Wrong) -> String? {
+    let name = ExportManifest.signatureName
+    if access(folder + "/" + name, F_OK) != 0, allowUnsigned { return nil }
+    let note = String(decoding: try contents(of: name, in: folder), as: UTF8.self)
+    guard let key else { throw Wrong(sentence: "\(ExportManifest.keyName) is missing.") }
+    guard key.hasSigned(note: note) else {
+      throw Wrong(sentence: "\(name) has no right signature by \(key.name).")
+    }
+    let manifest = try contents(of: ExportManifest.name, in: folder)
+    let wanted = ExportManifest.noteLines(sha256: Hexadecimal.text(SHA256.hash(data: manifest)))
+    let lines = note.split(separator: "\n", omittingEmptySubsequences: false)
+    guard lines.count > 3, lines[1...2].elementsEqual(wanted.map { Substring($0) }) else {
+      throw Wrong(sentence: "\(ExportManifest.name) is not the one that was signed.")
+    }
+    return key.name
+  }
+
+  private static func checkFiles(
+    of manifest: ExportManifest, in folder: String
+  ) throws(Wrong) -> Int {
+    for file in manifest.files {
+      guard ExportFolder.isPlain(file.name) else {
+        throw Wrong(sentence: "\(ExportManifest.name) names a file outside of the folder.")
+      }
+      let (size, hash) = try digest(of: file.name, in: folder)
+      guard size == file.size, Hexadecimal.text(hash) == file.sha256 else {
+        throw Wrong(
+          sentence: "\(file.name) was changed: it is not the file that the manifest names.")
+      }
+    }
+    let known = Set(
+      manifest.files.map(\.name) + [ExportManifest.name, ExportManifest.signatureName])
+    if let foreign = StoreDirectory.names(in: folder).first(where: { !known.contains($0) }) {
+      throw Wrong(
+        sentence: "\(ExportText.visible(Array(foreign.utf8))) does not belong to the export.")
+    }
+    return manifest.files.count
+  }
+
+  private static func digest(
+    of name: String, in folder: String
+  ) throws(Wrong) -> (size: Int, hash: [UInt8]) {
+    var digest = SHA256()
+    var size = 0
+    try blocks(of: name, in: folder) { (bytes) throws(Wrong) in
+      digest.update(bufferPointer: bytes)
+      size += bytes.count
+    }
+    return (size, Array(digest.finalize()))
+  }
+
+  private static func blocks(
+    of name: String, in folder: String, _ body: (UnsafeRawBufferPointer) throws(Wrong) -> Void
+  ) throws(Wrong) {
+    let descriptor = open(folder + "/" + name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else {
+      throw Wrong(
+        sentence: errno == ENOENT
+          ? "\(name) is missing." : "\(name) cannot be read: \(String(cString: strerror(errno))).")
+    }
+    defer { close(descriptor) }
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    defer { block.deallocate() }
+    while true {
+      let length = read(descriptor, block.baseAddress, block.count)
+      if length < 0 && errno == EINTR { continue }
+      guard length >= 0 else {
+        throw Wrong(sentence: "\(name) cannot be read: \(String(cString: strerror(errno))).")
+      }
+      if length == 0 { return }
+      try body(UnsafeRawBufferPointer(rebasing: block[..<length]))
+    }
+  }
+
+  // MARK: Chain
+
+  private static func heads(
+    in folder: String, key: HeadKey?
+  ) throws(Wrong) -> [Int64: ChainHash] {
+    let text = String(
+      decoding: try contents(of: ExportManifest.headsName, in: folder), as: UTF8.self)
+    var heads: [Int64: ChainHash] = [:]
+    var note = ""
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      // The empty line between two notes.
+      if note.isEmpty && line.isEmpty { continue }
+      note += line + "\n"
+      guard line.hasPrefix("\u{2014} ") else { continue }
+      guard let head = SignedHead(note: note) else { break }
+      if let key, !head.isSigned(by: key) {
+        throw Wrong(
+          sentence: "\(ExportManifest.headsName): the head of record \(head.sequence) has no right "
+            + "signature by \(key.name).")
+      }
+      heads[head.sequence] = head.hash
+      note = ""
+    }
+    guard note.isEmpty else {
+      throw Wrong(sentence: "\(ExportManifest.headsName) holds something that is no signed head.")
+    }
+    return heads
+  }
+
+  /// The fields of a line that the hash is taken over; words beside numbers are for people.
+  private struct RecordLine: Decodable {
+    var sequence: Int64
+    var wall: Int64
+    var monotonic: Int64
+    var boot: String
+    var line: String
+    var kind: UInt8
+    var station: Int16
+    var unit: UInt16
+    var batch: UInt32
+    var row: Int32
+    var code: UInt16
+    var number: UInt32
+    var state: UInt8?
+    var raw: String
+    var actor: String
+    var detail: String
+    var hash: String
+  }
+
+  private static func checkChain(
+    of manifest: ExportManifest, in folder: String, heads: [Int64: ChainHash],
+    report: inout ExportCheckReport, progress: (Int, Int) -> Void
+  ) throws(Wrong) {
+    guard let before = ChainHash(hexadecimal: manifest.hashBefore) else {
+      throw Wrong(sentence: "\(ExportManifest.name) names no hash before the first record.")
+    }
+    var chain = Chain(after: before, first: manifest.firstSequence, heads: heads)
+    try chain.checkHead(manifest.firstSequence - 1)
+    var held: [UInt8] = []
+    try blocks(of: ExportManifest.recordsName, in: folder) { (bytes) throws(Wrong) in
+      held += bytes
+      var start = 0
+      while let end = held[start...].firstIndex(of: 0x0A) {
+        try chain.take(held[start..<end])
+        start = end + 1
+      }
+      held.removeFirst(start)
+      report.records = chain.count
+      progress(chain.count, manifest.records)
+    }
+    report.records = chain.count
+    report.heads = chain.headsHeld
+    guard held.isEmpty, chain.next == manifest.lastSequence + 1,
+      chain.hash.description == manifest.lastHash
+    else {
+      throw Wrong(
+        sentence: "\(ExportManifest.recordsName) ends at record \(chain.next - 1), not with record "
+          + "\(manifest.lastSequence) as \(ExportManifest.name) says.")
+    }
+    if let head = heads.keys.filter({ $0 > manifest.lastSequence }).min() {
+      throw Wrong(
+        sentence: "\(ExportManifest.headsName) has a head of record \(head), which is not exported."
+      )
+    }
+  }
+
+  /// The chain over the lines so far.
+  private struct Chain: ~Copyable {
+    private var encoder: RecordEncoder
+    private let first: Int64
+    private let heads: [Int64: ChainHash]
+    private(set) var next: Int64
+    private(set) var headsHeld = 0
+
+    init(after hash: ChainHash, first: Int64, heads: [Int64: ChainHash]) {
+      encoder = RecordEncoder(after: hash)
+      self.first = first
+      self.heads = heads
+      next = first
+    }
+
+    var count: Int { Int(next - first) }
+    var hash: ChainHash { encoder.hash }
+
+    mutating func take(_ bytes: ArraySlice<UInt8>) throws(Wrong) {
+      let name = ExportManifest.recordsName
+      let line: RecordLine
+      do {
+        line = try JSONDecoder().decode(RecordLine.self, from: Data(bytes))
+      } catch {
+        throw Wrong(sentence: "\(name): the line of record \(next) is no record.")
+      }
+      guard line.sequence == next else {
+        throw Wrong(
+          sentence: "\(name): record \(next) is missing; record \(line.sequence) stands there.")
+      }
+      guard let raw = Hexadecimal.bytes(line.raw), let boot = BootID(line.boot) else {
+        throw Wrong(sentence: "\(name): the line of record \(next) is no record.")
+      }
+      encoder.begin(
+        RecordEncoder.Numbers(
+          sequence: line.sequence, wall: line.wall, monotonic: line.monotonic, boot: boot,
+          kind: line.kind, station: line.station, unit: line.unit, batch: line.batch,
+          row: line.row, code: line.code, number: line.number, state: line.state ?? 0))
+      for part in [Array(line.line.utf8), raw, Array(line.actor.utf8), Array(line.detail.utf8)] {
+        guard part.withUnsafeBytes({ encoder.add($0) }) != nil else {
+          throw Wrong(sentence: "\(name): record \(next) is larger than a record may be.")
+        }
+      }
+      encoder.finish()
+      guard encoder.hash.description == line.hash else {
+        throw Wrong(
+          sentence:
+            "\(name): the hash of record \(next) is wrong: it, or the record before it, was changed."
+        )
+      }
+      try checkHead(next)
+      next += 1
+    }
+
+    mutating func checkHead(_ sequence: Int64) throws(Wrong) {
+      guard let head = heads[sequence] else { return }
+      guard head == encoder.hash else {
+        throw Wrong(
+          sentence:
+            "\(ExportManifest.headsName): the head of record \(sequence) does not agree with the chain."
+        )
+      }
+      headsHeld += 1
+    }
+  }
+}

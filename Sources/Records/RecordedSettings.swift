@@ -1,0 +1,155 @@
+internal import Foundation
+public import Line
+
+/// How the settings that verdicts depend on stand in the records (`Record.Kind.settings`): one line of JSON, see
+/// `docs/records.md`.
+public enum RecordedSettings {
+  /// Why bytes are no settings.
+  public struct Malformed: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The reason, for a person.
+    public var description: String
+  }
+
+  private struct Fields: Codable {
+    var line: String
+    var limits: Limits
+    var minimumGradeTenths: Int
+    var scanners: [Scanner]
+    var stations: [Station]
+    var version: Int
+
+    enum CodingKeys: String, CodingKey {
+      case line, limits, scanners, stations, version
+      case minimumGradeTenths = "minimum_grade_tenths"
+    }
+  }
+
+  private struct Limits: Codable {
+    var consecutiveNoReads: Int
+    var consecutiveRejects: Int
+    var outcome: Int64
+    var stopConfirm: Int64
+
+    enum CodingKeys: String, CodingKey {
+      case consecutiveNoReads = "consecutive_no_reads"
+      case consecutiveRejects = "consecutive_rejects"
+      case outcome = "outcome_ns"
+      case stopConfirm = "stop_confirm_ns"
+    }
+  }
+
+  /// Texts that scanners send may hold any byte, so they stand in hexadecimal digits.
+  private struct Scanner: Codable {
+    var gradeSeparator: String
+    var name: String
+    var noRead: String
+    var requireSymbology: String
+
+    enum CodingKeys: String, CodingKey {
+      case name
+      case gradeSeparator = "grade_separator_hex"
+      case noRead = "no_read_hex"
+      case requireSymbology = "require_symbology_hex"
+    }
+  }
+
+  private struct Station: Codable {
+    var earlyRead: Int64
+    var gateOutcomes: Bool
+    var name: String
+    var plc: String
+    var quiet: Int64
+    var readTimeout: Int64
+    var scanners: [Int]
+    var silentIsDoubt: Bool
+    var slots: Int
+    var tracksTriggers: Bool
+
+    enum CodingKeys: String, CodingKey {
+      case name, plc, scanners, slots
+      case earlyRead = "early_read_ns"
+      case gateOutcomes = "gate_outcomes"
+      case quiet = "quiet_ns"
+      case readTimeout = "read_timeout_ns"
+      case silentIsDoubt = "silent_is_doubt"
+      case tracksTriggers = "tracks_triggers"
+    }
+  }
+
+  /// The bytes for a record's `raw`: one line of JSON, keys in alphabetical order.
+  public static func encoded(_ settings: LineSettings) -> [UInt8] {
+    let fields = Fields(
+      line: settings.line,
+      limits: Limits(
+        consecutiveNoReads: settings.limits.consecutiveNoReads,
+        consecutiveRejects: settings.limits.consecutiveRejects,
+        outcome: settings.limits.outcome.nanoseconds,
+        stopConfirm: settings.limits.stopConfirm.nanoseconds),
+      minimumGradeTenths: settings.minimumGradeTenths,
+      scanners: settings.scanners.map {
+        Scanner(
+          gradeSeparator: Hexadecimal.text($0.gradeSeparator), name: $0.name,
+          noRead: Hexadecimal.text($0.noRead),
+          requireSymbology: Hexadecimal.text($0.requireSymbology))
+      },
+      stations: settings.stations.map {
+        Station(
+          earlyRead: $0.earlyRead.nanoseconds, gateOutcomes: $0.gateOutcomes, name: $0.name,
+          plc: $0.plc, quiet: $0.quiet.nanoseconds, readTimeout: $0.readTimeout.nanoseconds,
+          scanners: $0.scanners, silentIsDoubt: $0.silentIsDoubt, slots: $0.slots,
+          tracksTriggers: $0.tracksTriggers)
+      }, version: 1)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    // Strings, numbers and truth values always encode.
+    return (try? encoder.encode(fields)).map { Array($0) } ?? []
+  }
+
+  /// Reads settings from a record's `raw`.
+  public static func decoded(_ bytes: [UInt8]) throws(Malformed) -> LineSettings {
+    let fields: Fields
+    do {
+      fields = try JSONDecoder().decode(Fields.self, from: Data(bytes))
+    } catch {
+      throw Malformed(description: "the recorded settings are no JSON with the fields they need")
+    }
+    guard fields.version == 1 else {
+      throw Malformed(
+        description: "the recorded settings have version \(fields.version); 1 is known")
+    }
+    func text(_ digits: String) throws(Malformed) -> [UInt8] {
+      guard let bytes = Hexadecimal.bytes(digits) else {
+        throw Malformed(description: "a scanner's text in the recorded settings is no hexadecimal")
+      }
+      return bytes
+    }
+    var scanners: [ScannerSettings] = []
+    for scanner in fields.scanners {
+      scanners.append(
+        ScannerSettings(
+          name: scanner.name, noRead: try text(scanner.noRead),
+          requireSymbology: try text(scanner.requireSymbology),
+          gradeSeparator: try text(scanner.gradeSeparator)))
+    }
+    guard fields.stations.allSatisfy({ $0.scanners.allSatisfy(scanners.indices.contains) }) else {
+      throw Malformed(description: "a station in the recorded settings has a scanner that is none")
+    }
+    return LineSettings(
+      line: fields.line, scanners: scanners,
+      stations: fields.stations.map {
+        StationSettings(
+          name: $0.name, plc: $0.plc, scanners: $0.scanners, slots: $0.slots,
+          tracksTriggers: $0.tracksTriggers,
+          readTimeout: Instant.Span(nanoseconds: $0.readTimeout),
+          earlyRead: Instant.Span(nanoseconds: $0.earlyRead),
+          quiet: Instant.Span(nanoseconds: $0.quiet), silentIsDoubt: $0.silentIsDoubt,
+          gateOutcomes: $0.gateOutcomes)
+      },
+      limits: LineSettings.Limits(
+        consecutiveRejects: fields.limits.consecutiveRejects,
+        consecutiveNoReads: fields.limits.consecutiveNoReads,
+        stopConfirm: Instant.Span(nanoseconds: fields.limits.stopConfirm),
+        outcome: Instant.Span(nanoseconds: fields.limits.outcome)),
+      minimumGradeTenths: fields.minimumGradeTenths)
+  }
+}
