@@ -14,6 +14,8 @@ public enum RecordedSettings {
     var line: String
     var limits: Limits
     var minimumGradeTenths: Int
+    /// Left out where reads come in any order.
+    var orderWindow: Int?
     var scanners: [Scanner]
     var stations: [Station]
     var version: Int
@@ -21,6 +23,7 @@ public enum RecordedSettings {
     enum CodingKeys: String, CodingKey {
       case line, limits, scanners, stations, version
       case minimumGradeTenths = "minimum_grade_tenths"
+      case orderWindow = "order_window"
     }
   }
 
@@ -85,7 +88,7 @@ public enum RecordedSettings {
         consecutiveRejects: settings.limits.consecutiveRejects,
         outcome: settings.limits.outcome.nanoseconds,
         stopConfirm: settings.limits.stopConfirm.nanoseconds),
-      minimumGradeTenths: settings.minimumGradeTenths,
+      minimumGradeTenths: settings.minimumGradeTenths, orderWindow: settings.orderWindow,
       scanners: settings.scanners.map {
         Scanner(
           gradeSeparator: Hexadecimal.text($0.gradeSeparator), name: $0.name,
@@ -150,6 +153,6 @@ public enum RecordedSettings {
         consecutiveNoReads: fields.limits.consecutiveNoReads,
         stopConfirm: Instant.Span(nanoseconds: fields.limits.stopConfirm),
         outcome: Instant.Span(nanoseconds: fields.limits.outcome)),
-      minimumGradeTenths: fields.minimumGradeTenths)
+      minimumGradeTenths: fields.minimumGradeTenths, orderWindow: fields.orderWindow)
   }
 }

@@ -101,7 +101,9 @@ public enum BatchExport {
           hasGate[station.name] = station.gateOutcomes && station.tracksTriggers
         }
       }
-      reconciler = Reconciler(batch: number, poolCount: description.count, hasGate: hasGate)
+      reconciler = Reconciler(
+        batch: number, poolCount: description.count, isPrinted: description.isPrinted,
+        hasGate: hasGate)
       if let start = try reader.newest(.started, before: first) {
         names.take(start.record)
         reconciler.take(start.record)
