@@ -109,7 +109,7 @@ gs1-table: ## the AI table anew; DICTIONARY=path to a GS1 Barcode Syntax Diction
 .PHONY: fuzz
 fuzz: ## the GS1 readers under libFuzzer and the address sanitizer; FUZZ_SECONDS=600
 	@mkdir -p .build-fuzz/corpus
-	swiftc -O -sanitize=fuzzer,address -parse-as-library -swift-version 6 -module-name GS1Fuzzer \
+	swiftc -O -sanitize=fuzzer,address -use-ld=lld -parse-as-library -swift-version 6 -module-name GS1Fuzzer \
 	  Sources/GS1/*.swift Tools/gs1-fuzz/GS1Fuzzer.swift -o .build-fuzz/gs1-fuzzer
 	cd .build-fuzz && ./gs1-fuzzer -max_len=10240 -timeout=5 -print_final_stats=1 \
 	  -max_total_time=$(FUZZ_SECONDS) corpus ../Tools/gs1-fuzz/seeds

@@ -4,11 +4,11 @@
 /// code is explained in `docs/gs1-errors.md`.
 public struct GS1Error: Error, Sendable, Equatable {
   /// What is wrong; the raw value is stable and goes into records and replies.
-  public var code: Code
+  public internal(set) var code: Code
   /// The AI at which it is wrong, nil where no AI has been found.
-  public var ai: ApplicationIdentifier?
+  public internal(set) var ai: ApplicationIdentifier?
   /// Offset of the byte where it is wrong, from the start of the scan, identifier included.
-  public var offset: Int
+  public internal(set) var offset: Int
 
   /// A second AI in play: the one excluded.
   var related: ApplicationIdentifier?

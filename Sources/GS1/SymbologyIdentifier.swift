@@ -45,8 +45,6 @@ public struct SymbologyIdentifier: Sendable, Hashable {
     return Self(codeCharacter: scan[1], modifier: scan[2])
   }
 
-  /// Whether the symbol was a GS1 DataMatrix.
-  public var isGS1DataMatrix: Bool { self == .gs1DataMatrix }
   /// Whether element strings follow, that is FNC1 stood first in the symbol.
   public var carriesElementStrings: Bool { payload == .elementString }
 

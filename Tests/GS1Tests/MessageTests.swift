@@ -153,7 +153,7 @@ import Testing
   @Test func valuesAreRangesOfTheScan() throws {
     let scan = Array("]d2010950600013435221ABC\u{1D}1727123110LOT".utf8)
     let message = try Message.parse(scan.span)
-    #expect(message.symbology.isGS1DataMatrix)
+    #expect(message.symbology == .gs1DataMatrix)
     #expect(message.count == 4)
     #expect(message.value(of: .gtin) == 5..<19)
     #expect(message.value(of: .serial) == 21..<24)
