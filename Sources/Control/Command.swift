@@ -48,6 +48,8 @@ public enum Command: Sendable, Equatable {
   case plcs
   /// Checks the whole hash chain.
   case recordsVerify
+  /// Copies the records of a batch into the file that travels beside it, which the hardened daemon could not open by name.
+  case recordsExport(batch: String)
 
   /// The words of the command line, which are also its name on the wire and in sentences.
   public var words: String {
@@ -65,14 +67,23 @@ public enum Command: Sendable, Equatable {
       .recordsVerify:
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
-      .reset, .serial:
+      .reset, .serial, .recordsExport:
       false
     }
   }
 
   /// Whether a file descriptor has to come with it.
   public var needsDescriptor: Bool {
-    if case .batchOpen = self { true } else { false }
+    passed != nil
+  }
+
+  /// What the file descriptor is that comes with it; nil: none does.
+  public var passed: String? {
+    switch self {
+    case .batchOpen: "the serials"
+    case .recordsExport: "the file for the export"
+    default: nil
+    }
   }
 
   private enum Word: String, Codable {
@@ -96,6 +107,7 @@ public enum Command: Sendable, Equatable {
     case scanners
     case plcs
     case recordsVerify = "records verify"
+    case recordsExport = "records export"
   }
 
   private var word: Word {
@@ -119,6 +131,7 @@ public enum Command: Sendable, Equatable {
     case .scanners: .scanners
     case .plcs: .plcs
     case .recordsVerify: .recordsVerify
+    case .recordsExport: .recordsExport
     }
   }
 }
@@ -183,6 +196,7 @@ extension Command: Codable {
       case .scanners: .scanners
       case .plcs: .plcs
       case .recordsVerify: .recordsVerify
+      case .recordsExport: .recordsExport(batch: try text(.id))
       }
   }
 
@@ -218,7 +232,7 @@ extension Command: Codable {
       try fields.encode(id, forKey: .id)
       try fields.encode(occurrence, forKey: .occurrence)
       try fields.encodeIfPresent(comment, forKey: .comment)
-    case .reset(let id):
+    case .reset(let id), .recordsExport(let id):
       try fields.encode(id, forKey: .id)
     }
   }

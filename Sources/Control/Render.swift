@@ -313,6 +313,61 @@ public struct Render: Sendable {
     return lines
   }
 
+  /// What became of an export.
+  public func exported(_ reply: ExportReply, to folder: String, files: Int) -> [String] {
+    let records =
+      "\(number(reply.last - reply.first + 1)) records (\(number(reply.first)) to \(number(reply.last)))"
+    var lines = [
+      "Batch \(plain(reply.batch)) is exported to \(plain(folder)): \(records), \(number(files)) files, "
+        + (reply.signed ? "signed." : "not signed: the signing key is not beside the records.")
+    ]
+    if !reply.intact {
+      lines.append(colour(.red, "The records that were exported are NOT intact."))
+      lines.append("  \(sentence(reply.finding ?? "", end: "."))")
+    }
+    return lines
+  }
+
+  /// What the check of an export found.
+  public func exportCheck(_ reply: ExportCheckReply) -> [String] {
+    if let wrong = reply.firstWrong {
+      return [colour(.red, "The export does NOT hold."), "  \(plain(wrong, 4096))"]
+    }
+    return [
+      "\(colour(.green, "The export holds:")) batch \(plain(reply.batch)), \(number(reply.records)) records, "
+        + "\(number(reply.files)) files, \(number(reply.signedHeads)) signed heads.",
+      reply.signedBy.map { "  signed by  \(plain($0))" } ?? "  It is not signed.",
+    ]
+  }
+
+  /// What became of a replay.
+  public func replay(_ reply: ReplayReply) -> [String] {
+    if let different = reply.firstDifference {
+      return [
+        colour(.red, "The records do NOT follow from their inputs."),
+        "  \(sentence("Record \(number(different.sequence)): \(different.message)", end: "."))",
+        "  \(number(reply.records)) records before it follow. Check them (lineward records verify) and call quality.",
+      ]
+    }
+    if let fault = reply.fault {
+      return [
+        colour(.red, "The records could not be replayed to the end."),
+        "  \(sentence(fault, end: "."))", "  \(number(reply.records)) records follow.",
+      ]
+    }
+    var lines = [
+      "\(colour(.green, "The records follow from their inputs:")) \(number(reply.records)) records, "
+        + "\(number(reply.verdicts)) verdicts given again, \(number(reply.outcomes)) outcomes, "
+        + "\(number(reply.consequences)) consequences."
+    ]
+    if reply.unknownSettings > 0 {
+      lines.append(
+        "  \(number(reply.unknownSettings)) verdicts are from before settings were recorded and were not given again."
+      )
+    }
+    return lines
+  }
+
   /// How far something long has come, in one line.
   public func progress(_ progress: ProgressReply) -> String {
     let done = number(progress.done)

@@ -560,6 +560,117 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   }
 }
 
+/// What became of `records export`.
+public struct ExportReply: Sendable, Equatable, Codable {
+  /// The code of the failure when the disk that the export goes to is full.
+  public static let diskFull = "disk-full"
+
+  /// The batch.
+  public var batch: String
+  /// The first record that was exported.
+  public var first: Int64
+  /// The last one.
+  public var last: Int64
+  /// Whether the export is signed.
+  public var signed: Bool
+  /// Whether all records of the line held before the export.
+  public var intact: Bool
+  /// What did not hold, null when all did.
+  public var finding: String?
+
+  /// Makes a reply.
+  public init(
+    batch: String, first: Int64, last: Int64, signed: Bool, intact: Bool, finding: String? = nil
+  ) {
+    self.batch = batch
+    self.first = first
+    self.last = last
+    self.signed = signed
+    self.intact = intact
+    self.finding = finding
+  }
+}
+
+/// What became of `records check-export`.
+public struct ExportCheckReply: Sendable, Equatable, Codable {
+  /// Whether all of it holds.
+  public var holds: Bool
+  /// The batch, empty where nothing says it.
+  public var batch: String
+  /// How many records the chain holds for.
+  public var records: Int
+  /// How many files are those that were exported.
+  public var files: Int
+  /// How many signed heads agree with the chain.
+  public var signedHeads: Int
+  /// The key that it was signed with, null when it is not signed.
+  public var signedBy: String?
+  /// The first thing that is wrong, null when nothing is.
+  public var firstWrong: String?
+
+  /// Makes a reply.
+  public init(
+    batch: String, records: Int, files: Int, signedHeads: Int, signedBy: String?,
+    firstWrong: String? = nil
+  ) {
+    holds = firstWrong == nil
+    self.batch = batch
+    self.records = records
+    self.files = files
+    self.signedHeads = signedHeads
+    self.signedBy = signedBy
+    self.firstWrong = firstWrong
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case holds, batch, records, files
+    case signedHeads = "signed_heads"
+    case signedBy = "signed_by"
+    case firstWrong = "first_wrong"
+  }
+}
+
+/// What became of `records replay`.
+public struct ReplayReply: Sendable, Equatable, Codable {
+  /// Whether everything was read and follows from its inputs.
+  public var agrees: Bool
+  /// How many records follow, or were taken as they stand.
+  public var records: Int
+  /// Verdicts that were given again.
+  public var verdicts: Int
+  /// Outcomes whose consequences were drawn again.
+  public var outcomes: Int
+  /// Further records that followed from others.
+  public var consequences: Int
+  /// Verdicts that could not be given again: nobody recorded the settings then.
+  public var unknownSettings: Int
+  /// The first record that does not follow, null when all do.
+  public var firstDifference: VerifyReply.BadRecord?
+  /// Why the records could not be read to the end, null when they could.
+  public var fault: String?
+
+  /// Makes a reply.
+  public init(
+    records: Int, verdicts: Int, outcomes: Int, consequences: Int, unknownSettings: Int,
+    firstDifference: VerifyReply.BadRecord? = nil, fault: String? = nil
+  ) {
+    agrees = firstDifference == nil && fault == nil
+    self.records = records
+    self.verdicts = verdicts
+    self.outcomes = outcomes
+    self.consequences = consequences
+    self.unknownSettings = unknownSettings
+    self.firstDifference = firstDifference
+    self.fault = fault
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case agrees, records, verdicts, outcomes, consequences, fault
+    case unknownSettings = "unknown_settings"
+    case firstDifference = "first_difference"
+  }
+}
+
 /// How far something long has come.
 public struct ProgressReply: Sendable, Equatable, Codable {
   /// What is being done, for a person: "reading serials".
@@ -608,6 +719,8 @@ public enum CommandReply: Sendable, Equatable, Encodable {
   case reconciliation(ReconciliationReply)
   /// To `records verify`.
   case verify(VerifyReply)
+  /// To `records export`.
+  case exported(ExportReply)
 
   /// Encodes the reply that it holds, without a wrapping of its own.
   public func encode(to encoder: any Encoder) throws {
@@ -622,6 +735,7 @@ public enum CommandReply: Sendable, Equatable, Encodable {
     case .batches(let reply): try reply.encode(to: encoder)
     case .reconciliation(let reply): try reply.encode(to: encoder)
     case .verify(let reply): try reply.encode(to: encoder)
+    case .exported(let reply): try reply.encode(to: encoder)
     }
   }
 }

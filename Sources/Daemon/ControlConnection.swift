@@ -117,12 +117,13 @@ final class ControlConnection {
     passed = nil
     do throws(Failure) {
       let command = try Wire.command(from: line)
-      if command.needsDescriptor {
+      if let passed = command.passed {
         guard let descriptor else {
-          throw .usage("\"\(command.words)\" needs the serials as a passed file descriptor.")
+          throw .usage("\"\(command.words)\" needs \(passed) as a passed file descriptor.")
         }
         guard clinux_is_regular_file(descriptor.number) == 1 else {
-          throw .badInput("What was passed as serials is no regular file; save them to one first.")
+          throw .badInput(
+            "What was passed as \(passed) is no regular file; give one that is.")
         }
       }
       busy = true

@@ -93,6 +93,12 @@ final class ControlDesk: Sendable {
       let plcs = plcs
       look(responder) { core in .success(.plcs(plcs(core.status))) }
     case .recordsVerify: verify(responder)
+    case .recordsExport(let batch):
+      guard let descriptor else {
+        responder.finish(.failure(.usage("The file for the export did not come with the command.")))
+        return
+      }
+      export(batch, to: descriptor, peer, responder)
     }
   }
 
@@ -349,6 +355,33 @@ final class ControlDesk: Sendable {
       }
       responder.finish(.success(.verify(VerifyReply(report))))
     }
+  }
+
+  /// Writes the export of a batch, once the chain says who asked for it.
+  private func export(
+    _ batch: String, to descriptor: PassedDescriptor, _ peer: Peer, _ responder: Responder
+  ) {
+    let directory = directory
+    let reading = reading
+    let taken = loop.send(
+      .command(.export(batch: batch), actor: peer.actor) { result in
+        guard case .done = result else {
+          responder.finish(result.reply)
+          return
+        }
+        reading.async {
+          do throws(ExportProblem) {
+            let summary = try BatchExport.write(
+              batch: batch, of: directory, by: peer.actor, version: LinewardDaemon.version,
+              to: descriptor.number, at: Clock.wall, isWanted: { responder.isOpen },
+              progress: { responder.progress(ProgressReply(phase: $0, done: $1, total: $2)) })
+            responder.finish(.success(.exported(ExportReply(summary))))
+          } catch {
+            responder.finish(.failure(error.failure))
+          }
+        }
+      })
+    if !taken { responder.finish(.failure(ControlDesk.overrun)) }
   }
 }
 

@@ -119,3 +119,28 @@ extension VerifyReply {
       lastHash: report.lastHash.description)
   }
 }
+
+extension ExportReply {
+  init(_ summary: ExportSummary) {
+    self.init(
+      batch: summary.batch, first: summary.first, last: summary.last, signed: summary.isSigned,
+      intact: summary.verification.isIntact,
+      finding: summary.verification.isIntact ? nil : summary.verification.summary)
+  }
+}
+
+extension ExportProblem {
+  /// The answer for the control socket; the client knows the folder and words what is about it.
+  var failure: Failure {
+    switch self {
+    case .noSuchBatch(let id): .notFound("There is no batch \(id).")
+    case .records(let fault): .storageFault(fault.message)
+    case .full:
+      Failure(
+        exit: .refused, code: ExportReply.diskFull,
+        message: "The disk that the export goes to is full.")
+    case .unwritable(let reason): .badInput("The export cannot be written: \(reason).")
+    case .abandoned: .busy("The export was abandoned.")
+    }
+  }
+}

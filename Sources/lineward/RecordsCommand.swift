@@ -7,7 +7,11 @@ internal import Records
 /// `records …`.
 struct RecordsCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "records", abstract: "Check the records.", subcommands: [Verify.self])
+    commandName: "records", abstract: "Check, export and replay the records.",
+    subcommands: [Verify.self, Export.self, CheckExport.self, Replay.self])
+
+  /// Where the records are when neither the daemon nor the caller says so.
+  static let defaultDirectory = "/var/lib/lineward"
 
   /// `records verify`.
   struct Verify: ParsableCommand {
@@ -17,9 +21,6 @@ struct RecordsCommands: ParsableCommand {
         Exit status 1, and the first bad record, when the chain is broken. With a directory, or when \
         the daemon is not reachable, this program reads the records itself and changes nothing.
         """)
-
-    /// Where the records are when neither the daemon nor the caller says so.
-    private static let defaultDirectory = "/var/lib/lineward"
 
     @Option(
       help: ArgumentHelp(
@@ -40,40 +41,50 @@ struct RecordsCommands: ParsableCommand {
       do {
         return try options.answer(.recordsVerify, for: VerifyReply.self)
       } catch let failure as Failure where failure.exit == .unreachable {
-        guard access(Self.defaultDirectory, F_OK) == 0 else {
+        guard access(RecordsCommands.defaultDirectory, F_OK) == 0 else {
           throw Failure.unreachable(
             "\(failure.message) Or name the records with --directory.")
         }
-        Output.error(Render().failure(failure) + ["Checking \(Self.defaultDirectory) without it."])
-        return try verify(offline: Self.defaultDirectory)
+        Output.error(
+          Render().failure(failure) + ["Checking \(RecordsCommands.defaultDirectory) without it."])
+        return try verify(offline: RecordsCommands.defaultDirectory)
       }
     }
 
     private func verify(offline directory: String) throws -> VerifyReply {
-      var information = stat()
-      guard stat(directory, &information) == 0 else {
-        let reason = errno
-        let sentence =
-          "The records in \(Plain.text(directory)) cannot be read: "
-          + "\(String(cString: strerror(reason)))."
-        throw reason == EACCES ? Failure.notPermitted(sentence) : Failure.badInput(sentence)
-      }
+      try RecordsCommands.look(directory)
       var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
       defer { progress.clear() }
       let report = RecordVerifier.verify(directory: directory) { done, total in
         progress.show(ProgressReply(phase: "checking records", done: done, total: total))
       }
-      switch report.fault?.code {
-      case .missing, .foreign, .newerVersion:
-        // Not records that fail, but none that this program could check.
-        throw Failure.badInput(report.fault?.message ?? "There are no records to check.")
-      default: break
-      }
+      // Not records that fail, but none that this program could check.
+      try RecordsCommands.checkReadable(report.fault)
       return VerifyReply(
         records: report.records,
         firstBad: report.firstBad.map { .init(sequence: $0.sequence, message: $0.message) },
         fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
         lastHash: "\(report.lastHash)")
+    }
+  }
+
+  /// - Throws: Why a directory of records cannot be read.
+  static func look(_ directory: String) throws(Failure) {
+    var information = stat()
+    guard stat(directory, &information) != 0 else { return }
+    let reason = errno
+    let sentence =
+      "The records in \(Plain.text(directory)) cannot be read: "
+      + "\(String(cString: strerror(reason)))."
+    throw reason == EACCES ? Failure.notPermitted(sentence) : Failure.badInput(sentence)
+  }
+
+  /// - Throws: That there are no records of ours, which is no finding about records.
+  static func checkReadable(_ fault: StorageFault?) throws(Failure) {
+    switch fault?.code {
+    case .missing, .foreign, .newerVersion:
+      throw Failure.badInput(fault?.message ?? "There are no records to read.")
+    default: break
     }
   }
 }

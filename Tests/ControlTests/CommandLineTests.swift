@@ -16,7 +16,8 @@ struct CommandLineTests {
     ["batch", "close"], ["batch", "reconcile"], ["serial"], ["serial", "sample"],
     ["serial", "found"], ["batch", "show"], ["batch", "list"], ["line"], ["line", "release"],
     ["line", "stop"], ["unit"], ["alarms"], ["ack"], ["reset"], ["scanners"], ["plcs"], ["records"],
-    ["records", "verify"], ["gs1"], ["gs1", "check"],
+    ["records", "verify"], ["records", "export"], ["records", "check-export"],
+    ["records", "replay"], ["gs1"], ["gs1", "check"],
   ]
 
   @Test("help texts are as saved", arguments: commands)

@@ -32,6 +32,8 @@ public enum BatchExport {
   ///   - wall: Now, in milliseconds since 1970.
   ///   - isWanted: Asked after each slice; false abandons the export.
   ///   - progress: Gets what is being done, how much of it is, and how much there is.
+  /// - Returns: What was written.
+  /// - Throws: Why the export is not whole; what was written by then is to be thrown away.
   public static func write(
     batch id: String, of directory: String, by actor: String, version: String,
     to descriptor: Int32, at wall: Int64, isWanted: () -> Bool = { true },

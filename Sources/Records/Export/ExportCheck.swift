@@ -23,7 +23,9 @@ public struct ExportCheckReport: Sendable, Hashable {
 
 /// Checks an exported folder with nothing but the folder: signature, files, and the chain over its records.
 public enum ExportCheck {
-  /// Checks a folder; `key` is the public key kept elsewhere. Without one the folder's own is used, which shows accidents
+  /// Checks a folder.
+  ///
+  /// `key` is the public key kept elsewhere. Without one the folder's own is used, which shows accidents
   /// but no forger. With `allowUnsigned` an export made from a copy without the signing key may hold too.
   public static func check(
     folder: String, key: HeadKey? = nil, allowUnsigned: Bool = false,

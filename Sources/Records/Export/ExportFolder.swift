@@ -9,8 +9,18 @@ public final class ExportFolder {
   public struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
     /// The sentence: what, where, what to do.
     public var description: String
-    /// Whether the caller lacks the right.
-    public var isForbidden = false
+    /// What kind of problem it is.
+    public var kind = Kind.other
+
+    /// Kinds that a program tells apart.
+    public enum Kind: Sendable, Hashable {
+      /// The disk is full.
+      case full
+      /// The caller lacks the right.
+      case forbidden
+      /// Anything else.
+      case other
+    }
   }
 
   /// The temporary file, open for reading and writing; closed with this object.
@@ -46,14 +56,14 @@ public final class ExportFolder {
   }
 
   private static func problem(_ what: String, _ number: Int32) -> Problem {
-    switch number {
+    let reason = String(cString: strerror(number))
+    return switch number {
     case ENOSPC, EDQUOT:
       Problem(
-        description: "\(what): the disk is full. Free space there, or export to another disk.")
-    default:
-      Problem(
-        description: "\(what): \(String(cString: strerror(number))).",
-        isForbidden: number == EACCES || number == EPERM || number == EROFS)
+        description: "\(what): the disk is full. Free space there, or export to another disk.",
+        kind: .full)
+    case EACCES, EPERM, EROFS: Problem(description: "\(what): \(reason).", kind: .forbidden)
+    default: Problem(description: "\(what): \(reason).")
     }
   }
 
