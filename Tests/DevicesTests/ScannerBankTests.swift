@@ -88,7 +88,8 @@ private final class BankBench {
     #expect(bench.bank.health[0].fault.isEmpty)
     cable.say("]d2S0001\r\n")
     #expect(bench.wait { bench.messages == ["]d2S0001"] })
-    #expect(bench.bank.health[0].messages == 1)
+    // Health is told after the message itself.
+    #expect(bench.wait { bench.bank.health[0].messages == 1 })
   }
 
   @Test func aPulledCableIsSaidTheHalfMessageDroppedAndTheScannerComesBack() {
