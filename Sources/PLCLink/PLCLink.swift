@@ -200,7 +200,7 @@ final class LinkShared: Sendable {
   let bell = Bell()
   let ending = Atomic<Bool>(false)
   let turns = Atomic<UInt64>(0)
-  let health = Mutex(PLCLink.Health())
+  let health = Guarded(PLCLink.Health())
   let loopTurns: @Sendable () -> UInt64
   let wake: @Sendable () -> Void
 

@@ -20,7 +20,7 @@ struct Resolver {
     let host: String
     let port: String
     let bell: Bell
-    let result = Mutex<Result<[clinux_tcp_address], LookUpFailure>?>(nil)
+    let result = Guarded<Result<[clinux_tcp_address], LookUpFailure>?>(nil)
 
     init(host: String, port: String, bell: Bell) {
       self.host = host

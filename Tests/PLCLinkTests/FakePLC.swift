@@ -56,7 +56,7 @@ final class FakePLC: Sendable {
 
   let plcBase: Int
   let port: UInt16
-  let memory: Mutex<Memory>
+  let memory: Guarded<Memory>
   /// Rung at every request.
   let bell: Bell
   private let listener: Int32
@@ -69,7 +69,7 @@ final class FakePLC: Sendable {
     var memory = Memory()
     memory.registers[plcBase] = 1
     memory.registers[plcBase + 9] = epoch
-    self.memory = Mutex(memory)
+    self.memory = Guarded(memory)
     listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var on: Int32 = 1
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, 4)
