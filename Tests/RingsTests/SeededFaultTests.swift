@@ -57,11 +57,19 @@ public final class SeededFaultRing<Element: BitwiseCopyable & Sendable>: @unchec
         while !ring.push(Wide(number)) { sched_yield() }
       }
     }
+    // What is taken has to be used: else the optimizer drops the read that races.
+    var wrong = 0
     var taken: UInt64 = 0
     while taken < count {
-      if ring.pop() == nil { sched_yield() } else { taken += 1 }
+      guard let element = ring.pop() else {
+        sched_yield()
+        continue
+      }
+      if element != Wide(taken) { wrong += 1 }
+      taken += 1
     }
     join()
-    #expect(taken == count)
+    // The processor hides the fault where it orders stores; the sanitizer's report is the point.
+    withKnownIssue("published relaxed", isIntermittent: true) { #expect(wrong == 0) }
   }
 }
