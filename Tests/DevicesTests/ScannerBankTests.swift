@@ -87,9 +87,7 @@ private final class BankBench {
     #expect(bench.bank.health[0].onlineSince != nil)
     #expect(bench.bank.health[0].fault.isEmpty)
     cable.say("]d2S0001\r\n")
-    #expect(bench.wait { bench.messages == ["]d2S0001"] })
-    // Health is told after the message itself.
-    #expect(bench.wait { bench.bank.health[0].messages == 1 })
+    #expect(bench.wait { bench.messages == ["]d2S0001"] && bench.bank.health[0].messages == 1 })
   }
 
   @Test func aPulledCableIsSaidTheHalfMessageDroppedAndTheScannerComesBack() {
@@ -136,7 +134,7 @@ private final class BankBench {
         return
       }
     }
-    #expect(bench.bank.health[0].messages == 1000)
+    #expect(bench.wait { bench.bank.health[0].messages == 1000 })
     // Descriptors are closed in cancel handlers, which may still be under way; other tests pull cables too.
     #expect(bench.wait { descriptorsOfGoneTerminals() == 0 })
   }
