@@ -117,7 +117,10 @@ let package = Package(
       dependencies: ["Simulation", "PLCLink", "Devices", "Line", "Alarms"], swiftSettings: strict),
     .testTarget(
       name: "ProcessTests",
-      dependencies: ["linewardd", "lineward", "linewardsim", "Simulation", "Control", "CLinux"],
+      dependencies: [
+        "linewardd", "lineward", "linewardsim", "Simulation", "Control", "CLinux", "Line",
+        "Records",
+      ],
       swiftSettings: strict),
   ],
   cxxLanguageStandard: .cxx17

@@ -198,16 +198,22 @@ public struct LineReplay: Sendable {
       let start = detail.indices.last(where: { detail[$0...].starts(with: mark) })
     else { throw unreadable }
     var rest = record.raw[...]
+    var list = detail[(start + mark.count)...]
     var reads: [Tracking.Read] = []
-    let parts = String(decoding: detail[(start + mark.count)...], as: UTF8.self)
-      .split(separator: ",")
-    for part in parts {
-      let words = part.split(separator: " ")
-      guard words.count >= 2, let count = words.last.flatMap({ Int($0) }), count <= rest.count,
+    while !list.isEmpty {
+      // A scanner's name may hold blanks and commas, so it is looked for as a whole.
+      guard
         let scanner = scanners.first(where: {
-          line.settings.scanners[$0].name == words.dropLast().joined(separator: " ")
+          list.starts(with: "\(line.settings.scanners[$0].name) ".utf8)
         })
       else { throw unreadable }
+      list = list.dropFirst(line.settings.scanners[scanner].name.utf8.count + 1)
+      let digits = list.prefix { $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }
+      list = list.dropFirst(digits.count)
+      if list.starts(with: ", ".utf8) { list = list.dropFirst(2) }
+      guard let count = Int(String(decoding: digits, as: UTF8.self)), count <= rest.count else {
+        throw unreadable
+      }
       reads.append(Tracking.Read(scanner: scanner, bytes: Array(rest.prefix(count))))
       rest = rest.dropFirst(count)
     }

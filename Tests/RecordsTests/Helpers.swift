@@ -102,3 +102,14 @@ func tamper(_ directory: String, _ sql: String, dropTriggers: Bool = true) throw
   }
   try queue.close()
 }
+
+/// The sequence of the first record that a condition of SQL finds.
+func firstSequence(_ directory: String, where condition: String) throws -> Int64 {
+  let queue = try DatabaseQueue(path: directory + "/records.sqlite")
+  defer { try? queue.close() }
+  let found = try queue.read {
+    try Int64.fetchOne($0, sql: "SELECT min(sequence) FROM records WHERE \(condition)")
+  }
+  guard let found else { throw TestFault(text: "no record with \(condition)") }
+  return found
+}

@@ -118,7 +118,10 @@ public enum ExportCheck {
     let manifest = try contents(of: ExportManifest.name, in: folder)
     let wanted = ExportManifest.noteLines(sha256: Hexadecimal.text(SHA256.hash(data: manifest)))
     let lines = note.split(separator: "\n", omittingEmptySubsequences: false)
-    guard lines.count > 3, lines[1...2].elementsEqual(wanted.map { Substring($0) }) else {
+    guard lines.count == 6, lines[5].isEmpty else {
+      throw Wrong(sentence: "\(name) holds more than one signature.")
+    }
+    guard lines[1...2].elementsEqual(wanted.map { Substring($0) }) else {
       throw Wrong(sentence: "\(ExportManifest.name) is not the one that was signed.")
     }
     return key.name

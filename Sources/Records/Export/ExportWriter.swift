@@ -22,6 +22,8 @@ final class ExportWriter {
   private struct File {
     var name: String
     var held: [UInt8] = []
+    /// Whether a frame names it: an empty file is one, too.
+    var isNamed = false
     var size = 0
     var digest = SHA256()
   }
@@ -76,7 +78,8 @@ final class ExportWriter {
 
   private func flush(_ index: Int) throws(ExportProblem) {
     let held = files[index].held
-    guard !held.isEmpty else { return }
+    guard !held.isEmpty || !files[index].isNamed else { return }
+    files[index].isNamed = true
     files[index].held.removeAll(keepingCapacity: true)
     files[index].size += held.count
     files[index].digest.update(data: held)
