@@ -138,6 +138,42 @@ struct RenderTests {
             lastHash: String(repeating: "0f", count: 32))))
   }
 
+  @Test("exports, their checks and replays")
+  func exports() throws {
+    let render = Render()
+    try expectSaved(
+      "exports.txt",
+      render.exported(
+        ExportReply(batch: "B-1", first: 7, last: 12_351, signed: true, intact: true),
+        to: "/mnt/inspector", files: 8)
+        + render.exported(
+          ExportReply(
+            batch: "B-1\u{1B}", first: 7, last: 7, signed: false, intact: false,
+            finding: "record 12 is bad: its hash is wrong; 11 records before it hold"),
+          to: "out", files: 7)
+        + render.exportCheck(
+          ExportCheckReply(
+            batch: "B-1", records: 12_345, files: 6, signedHeads: 2, signedBy: "lineward/L01"))
+        + render.exportCheck(
+          ExportCheckReply(batch: "B-1", records: 5, files: 6, signedHeads: 0, signedBy: nil))
+        + render.exportCheck(
+          ExportCheckReply(
+            batch: "B-1", records: 0, files: 0, signedHeads: 0, signedBy: nil,
+            firstWrong: "records.csv is missing."))
+        + render.replay(
+          ReplayReply(
+            records: 1_828, verdicts: 757, outcomes: 785, consequences: 109, unknownSettings: 12))
+        + render.replay(
+          ReplayReply(
+            records: 11, verdicts: 1, outcomes: 0, consequences: 0, unknownSettings: 0,
+            firstDifference: .init(
+              sequence: 12, message: "verdict 1 (accept) is recorded, and verdict 9 follows")))
+        + render.replay(
+          ReplayReply(
+            records: 11, verdicts: 1, outcomes: 0, consequences: 0, unknownSettings: 0,
+            fault: "the disk cannot be read")))
+  }
+
   @Test("progress, with and without a known end")
   func progress() {
     #expect(
