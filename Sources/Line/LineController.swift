@@ -108,7 +108,8 @@ public struct LineController: Sendable {
       guard let moment else { return }
       if earliest.map({ moment < $0 }) ?? true { earliest = moment }
     }
-    consider(stopDeadline)
+    // Without a link there is nobody to confirm a stop: its deadline waits for the link, and the loop must not.
+    if stations.contains(where: { $0.link.generation != nil }) { consider(stopDeadline) }
     consider(releaseDeadline)
     consider(echoLostDeadline)
     for station in stations {
