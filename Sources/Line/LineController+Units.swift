@@ -42,7 +42,7 @@ extension LineController {
     emit(
       Record(
         .outcomeMissing, station: station, unit: open.unit, batch: open.batch, row: open.row,
-        state: open.row >= 0 ? .inDoubt : nil, detail: detail))
+        state: holdsSerial(open, station: station) ? .inDoubt : nil, detail: detail))
     notice(
       .unitInDoubt, .warning, "unit \(open.unit) is in doubt: \(detail)", station: station,
       unit: open.unit, serial: serialText(open))
@@ -568,19 +568,23 @@ extension LineController {
   private func stateAfter(
     _ outcome: Outcome?, station: Int, open: OpenUnit, accepted: Bool
   ) -> SerialState? {
-    guard open.row >= 0, !open.isMissing, let index = batchIndex(open.batch),
-      let pool = batches[index].pool
-    else { return nil }
-    let word = pool.word(at: open.row)
-    // Whether this unit is the one that holds the serial: of a duplicate, another unit does.
-    let isOwn =
-      word.state == .encoded && word.unit == open.unit
-      && word.station == UInt8(truncatingIfNeeded: station)
+    guard open.row >= 0, !open.isMissing else { return nil }
+    let isOwn = holdsSerial(open, station: station)
     switch outcome {
     case .passed: return accepted && isOwn ? .commissioned : .inDoubt
     case .rejected, .takenByHand, .noVerdictInTime: return isOwn ? .inactive : nil
     case .rejectNotSeen, .lost, nil: return .inDoubt
     }
+  }
+
+  /// Whether this unit is the one that holds the serial it was read with: of a duplicate, another unit does.
+  private func holdsSerial(_ open: OpenUnit, station: Int) -> Bool {
+    guard open.row >= 0, let index = batchIndex(open.batch), let pool = batches[index].pool else {
+      return false
+    }
+    let word = pool.word(at: open.row)
+    return word.state == .encoded && word.unit == open.unit
+      && word.station == UInt8(truncatingIfNeeded: station)
   }
 
   func serialText(_ open: OpenUnit) -> String { serialText(batch: open.batch, row: open.row) }

@@ -11,4 +11,18 @@ import Testing
     rig.wait(milliseconds: 3000)
     #expect(rig.line.deadline.map { $0 > rig.now } ?? true)
   }
+
+  @Test func aDuplicateWithoutAnEndLeavesTheSerialToItsBearer() {
+    var rig = Rig.running()
+    let scan = Rig.scan(Rig.serial(1))
+    #expect(rig.unit(scan) == .accept)
+    rig.outcome(.passed, unit: 1)
+    rig.now = rig.now + .milliseconds(100)
+    #expect(rig.unit(scan) == .duplicate)
+    rig.snapshot = PLCSnapshot(mapVersion: 1, epoch: 8)
+    rig.generation = 2
+    rig.link(newEpoch: true)
+    #expect(rig.counters.inDoubt == 1)
+    #expect(rig.state(1) == .commissioned)
+  }
 }
