@@ -501,15 +501,16 @@ extension LineController {
   private mutating func outcome(
     station: Int, sequence: UInt16, unit: UInt16, code: UInt16, now: Instant
   ) {
+    if storageFault != nil { return }
+    // A core that took over after a storage fault waits for its own link: the old one has read on without recording.
+    if stations[station].link.generation == nil { return }
     // After a reconnection the link reads again from the last one acknowledged.
-    if sequence == stations[station].outcomeSequence { return }
-    if stations[station].outcomeSequence != 0,
-      let back = Counter.steps(from: sequence, to: stations[station].outcomeSequence),
-      back < stations[station].settings.slots
-    {
+    let back = Counter.steps(from: sequence, to: stations[station].outcomeSequence)
+    if stations[station].outcomeSequence != 0, let back, back < stations[station].settings.slots {
+      // It is on disk; the PLC waits for hearing of it, perhaps because that order found no link.
+      waitingOutcomes.insert(station)
       return
     }
-    if storageFault != nil { return }
     if let decision = stations[station].tracking.outcomeCame(unit: unit, now: now) {
       carryOut(decision, station: station, now: now)
     }

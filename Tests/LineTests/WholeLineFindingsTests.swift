@@ -25,4 +25,34 @@ import Testing
     #expect(rig.counters.inDoubt == 1)
     #expect(rig.state(1) == .commissioned)
   }
+
+  @Test func anOutcomeThatIsReadAgainIsAcknowledgedAgain() {
+    var rig = Rig.running()
+    #expect(rig.unit(Rig.scan(Rig.serial(1))) == .accept)
+    rig.outcome(.passed, unit: 1)
+    rig.step(.plc(station: 0, .lost(.telegramFailed)))
+    rig.generation = 2
+    rig.link(newEpoch: false)
+    rig.orders = []
+    rig.step(.plc(station: 0, .outcome(sequence: 1, unit: 1, outcome: 1)))
+    #expect(rig.orders.contains(.recorded(generation: 2, outcome: 1)))
+    #expect(rig.counters.passed == 1)
+  }
+
+  @Test func aCoreThatTakesOverRecordsNoOutcomeOfTheLinkBefore() {
+    var rig = Rig.running()
+    #expect(rig.unit(Rig.scan(Rig.serial(1))) == .accept)
+    rig.now = rig.now + .milliseconds(100)
+    #expect(rig.unit(Rig.scan(Rig.serial(2))) == .accept)
+    rig.commitFails = true
+    rig.outcome(.passed, unit: 1)
+    // Replayed from an empty disk: which records it has does not matter here.
+    var core = LineController(settings: rig.line.settings)
+    core.begin(detail: "test", wall: 0)
+    core.resume(after: rig.line, now: rig.now, wall: 0)
+    core.step(
+      .plc(station: 0, .outcome(sequence: 2, unit: 2, outcome: 1)), now: rig.now, wall: 0)
+    #expect(!core.outbox.records.contains { $0.kind == .outcome })
+    #expect(core.resumePoint(station: 0).outcome == 0)
+  }
 }
