@@ -137,7 +137,13 @@ extension LineController {
       conclude(station: station, unit: unit, verdict, reads: [], now: now)
     }
     keepStray(reads, station: station)
-    guard cause != .unwatched, wasPermitted else { return }
+    guard cause != .unwatched else { return }
+    guard wasPermitted else {
+      // The line may still coast, or be released while they stand before the gate. Without a link nobody watches triggers,
+      // and messages without one say nothing.
+      if stations[station].link.generation != nil { withdrawAccepts(.trackingInDoubt, now: now) }
+      return
+    }
     notice(
       .trackingInDoubt, .error, "tracking in doubt: \(cause.sentence)", station: station)
     raise(

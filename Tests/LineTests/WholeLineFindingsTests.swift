@@ -55,4 +55,14 @@ import Testing
     #expect(!core.outbox.records.contains { $0.kind == .outcome })
     #expect(core.resumePoint(station: 0).outcome == 0)
   }
+
+  @Test func doubtThatComesWhileTheLineCoastsWithdrawsAcceptsToo() {
+    var rig = Rig.running()
+    #expect(rig.unit(Rig.scan(Rig.serial(1))) == .accept)
+    rig.command(.stop(reason: "test"))
+    rig.now = rig.now + .milliseconds(100)
+    rig.message(Rig.scan(Rig.serial(2)))
+    rig.wait(milliseconds: 40)
+    #expect(rig.verdict(of: 1) == .trackingInDoubt)
+  }
 }
