@@ -367,11 +367,17 @@ extension LineController {
         .linkLost, station: station,
         detail: wasUp ? "the PLC started anew" : "the PLC link was just re-established", now: now)
     }
+    let moved =
+      stations[station].settings.tracksTriggers && stations[station].movedUnwatched(snapshot)
     stations[station].link = .up(generation, snapshot)
     stations[station].everLinked = true
     stations[station].lastUnit = snapshot.lastUnit
     // The last unit's number belongs to whoever saw it; what waited for a message gets no verdict any more.
-    if let decision = stations[station].tracking.interrupted(now: now) {
+    let decision =
+      moved
+      ? stations[station].tracking.movedUnwatched(now: now)
+      : stations[station].tracking.interrupted(now: now)
+    if let decision {
       carryOut(decision, station: station, now: now)
     }
     emit(

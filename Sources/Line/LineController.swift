@@ -238,6 +238,10 @@ public struct LineController: Sendable {
       setSerial(record, station: station)
     case .epoch:
       stations[station].newEpoch(record.code)
+    case .trackingDoubt:
+      stations[station].doubtOnRecord = true
+    case .trackingInStep:
+      stations[station].doubtOnRecord = false
     case .batchStarted: setBatch(record.batch, .running)
     case .batchPaused: setBatch(record.batch, .paused)
     case .batchClosed:
@@ -263,8 +267,8 @@ public struct LineController: Sendable {
       guard let kind = AlarmKind(rawValue: record.code) else { return }
       alarms.reset(kind, place: String(decoding: record.raw, as: UTF8.self))
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
-      .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .trackingDoubt,
-      .trackingInStep, .commandRefused, .reloaded, .exported, .settings:
+      .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .commandRefused,
+      .reloaded, .exported, .settings:
       break
     }
   }

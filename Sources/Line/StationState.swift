@@ -37,6 +37,11 @@ struct StationState: Sendable {
   var link: Link = .down
   var everLinked = false
   var lastUnit: UInt16 = 0
+  /// By the records: the last unit that was judged by its own message, 0 before the first of an epoch; nil when the last
+  /// one was judged without a message, which may then still come.
+  var lastUnitRead: UInt16?
+  /// By the records: tracking came into doubt and was not in step since.
+  var doubtOnRecord = false
   var counters = StationCounters()
   var openUnits: [OpenUnit] = []
   var rejectsInARow = 0
@@ -52,6 +57,13 @@ struct StationState: Sendable {
   init(_ settings: StationSettings) {
     self.settings = settings
     tracking = Tracking(settings)
+  }
+
+  /// Whether units may have triggered that this core did not watch, by what the PLC shows as the link comes up.
+  func movedUnwatched(_ snapshot: PLCSnapshot) -> Bool {
+    if snapshot.epoch != epoch { return epoch != 0 || snapshot.lastUnit != 0 }
+    if everLinked { return snapshot.lastUnit != lastUnit }
+    return doubtOnRecord || snapshot.lastUnit != lastUnitRead
   }
 
   func open(_ unit: UInt16) -> OpenUnit? {
@@ -95,6 +107,7 @@ struct StationState: Sendable {
 
   mutating func judged(_ record: Record) {
     let verdict = Verdict(rawValue: record.code) ?? .trackingInDoubt
+    lastUnitRead = record.raw.isEmpty ? nil : record.unit
     counters.units += 1
     if verdict == .accept {
       counters.accepted += 1
@@ -188,6 +201,7 @@ struct StationState: Sendable {
   mutating func newEpoch(_ epoch: UInt16) {
     self.epoch = epoch
     outcomeSequence = 0
+    lastUnitRead = 0
     openUnits.removeAll()
   }
 

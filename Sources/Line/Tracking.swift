@@ -209,6 +209,12 @@ struct Tracking: Sendable {
     }
   }
 
+  /// Units triggered that nobody watched: their messages may still come, and would be taken for those of later units.
+  mutating func movedUnwatched(now: Instant) -> Decision? {
+    guard !isInDoubt else { return interrupted(now: now) }
+    return enterDoubt([], .unwatched, now)
+  }
+
   private mutating func judgeWhenComplete() -> Decision? {
     guard case .pending(let unit, _) = state, reads.count == scanners.count else { return nil }
     defer { reads = [] }

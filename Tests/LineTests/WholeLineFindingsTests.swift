@@ -56,6 +56,30 @@ import Testing
     #expect(core.resumePoint(station: 0).outcome == 0)
   }
 
+  @Test func aMessageOfAUnitThatNobodyWatchedIsNotTakenForTheNext() {
+    var rig = Rig.running()
+    rig.step(.plc(station: 0, .lost(.telegramFailed)))
+    // Unit 1 triggers while the link is down; its message is late.
+    rig.snapshot.lastUnit = 1
+    rig.snapshot.permitObeyed = false
+    rig.snapshot.inputs = []
+    rig.generation = 2
+    rig.link(newEpoch: false)
+    rig.release()
+    #expect(!rig.permit, "released before the line was proven in step")
+    rig.message(Rig.scan(Rig.serial(1)))
+    rig.now = rig.now + .milliseconds(5)
+    rig.trigger()
+    #expect(rig.verdict(of: 2) != .accept)
+    rig.plc {
+      $0.permitObeyed = false
+      $0.inputs = []
+    }
+    rig.wait(milliseconds: 1001)
+    rig.release()
+    #expect(rig.permit)
+  }
+
   @Test func doubtThatComesWhileTheLineCoastsWithdrawsAcceptsToo() {
     var rig = Rig.running()
     #expect(rig.unit(Rig.scan(Rig.serial(1))) == .accept)
