@@ -57,7 +57,14 @@ public struct Conveyor: Sendable {
   /// How it is built.
   public let settings: Settings
   /// Whether new units come; what is on the belt goes on.
-  public var isFed: Bool
+  public var isFed: Bool {
+    didSet {
+      guard isFed, !oldValue else { return }
+      // Whoever did not feed for a while does not catch up: the pitch stays what it is.
+      nextFeed = max(nextFeed, travelled + settings.pitch)
+      nextPitch = nextFeed
+    }
+  }
   /// Units that passed the read station.
   public private(set) var unitsRead = 0
 

@@ -106,14 +106,23 @@ public struct SimulatedLine: Sendable {
   public mutating func setFed(_ isFed: Bool) { conveyor.isFed = isFed }
 
   /// Pulls or plugs the scanner's cable; what it was about to say is lost.
-  public mutating func setScannerConnected(_ isConnected: Bool) {
+  ///
+  /// - Parameters:
+  ///   - isConnected: whether it is in from here on.
+  ///   - isReadAtOnce: whether the daemon has surely read all that was said; over a real port some of it may be lost too.
+  public mutating func setScannerConnected(_ isConnected: Bool, isReadAtOnce: Bool = false) {
+    let saidAll = isReadAtOnce && scanner.nextEvent == nil && heldBack.isEmpty
     isScannerConnected = isConnected
     scanner.forget()
     heldBack.removeAll()
-    guard !isConnected else { return }
+    guard !isConnected, !saidAll else { return }
     // The units whose message may still be on its way: those that have no verdict.
+    let newest = items.values.map(\.index).max()
     for item in items.values where truth.units[item.index].firstVerdict == nil {
-      truth.messageCut(item.index)
+      // A scanner is done with a unit before the next one triggers, unless it is late or holds the message back.
+      let isSaid =
+        isReadAtOnce && item.index != newest && item.fault != .late && item.fault != .joined
+      if !isSaid { truth.messageCut(item.index) }
     }
   }
 
