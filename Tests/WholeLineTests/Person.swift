@@ -1,0 +1,89 @@
+import Alarms
+import Line
+import Simulation
+
+/// The person at the line: brings a stopped line back by the commands, and - when restless - gives some that nobody asked for.
+struct Person {
+  private var random: SeededRandom
+  /// Unasked commands in a million looks.
+  var restlessness: Int
+  /// Everything is mended: no more waiting between stop and release.
+  var isMending = false
+  /// Stop the line, close the batch, go home.
+  var isLeaving = false
+  /// The line stands for good; now is the moment to look at the serials.
+  var isAboutToClose = true
+  private(set) var hasLeft = false
+  private(set) var nextLook: Nanoseconds = 0
+  private(set) var releases = 0
+  private(set) var lastAnswer = "nothing was answered yet"
+  private var nextID: UInt64 = 1
+  private var closing: UInt64?
+
+  init(random: SeededRandom, restlessness: Int) {
+    self.random = random
+    self.restlessness = restlessness
+  }
+
+  /// Looks at the line, and gives the commands that come to mind.
+  mutating func look(
+    _ daemon: inout VirtualDaemon?, disk: VirtualDisk, settings: LineSettings, now: Nanoseconds,
+    laws: Laws
+  ) {
+    nextLook = now + .milliseconds(20 + Int64(random.below(isMending ? 300 : 600)))
+    guard daemon != nil else { return }
+    hear(&daemon, laws: laws)
+    guard let status = daemon?.core.status else { return }
+    for command in commands(status, disk: disk, settings: settings) {
+      if case .batchClose = command { closing = nextID }
+      daemon?.command(nextID, command)
+      nextID += 1
+    }
+  }
+
+  private mutating func hear(_ daemon: inout VirtualDaemon?, laws: Laws) {
+    for reply in daemon?.replies ?? [] {
+      lastAnswer = "\(reply.result)"
+      laws.tell("answer: \(reply.result)")
+      if case .done("released") = reply.result { releases += 1 }
+      if reply.id == closing, case .done = reply.result { hasLeft = true }
+    }
+    daemon?.replies.removeAll()
+  }
+
+  private mutating func commands(
+    _ status: LineStatus, disk: VirtualDisk, settings: LineSettings
+  ) -> [LineCommand] {
+    if random.happens(perMillion: restlessness) { return [whim(status, settings)] }
+    if isLeaving {
+      if status.permit { return [.stop(reason: "the shift ends")] }
+      return isAboutToClose ? [] : [.batchClose(id: nil)]
+    }
+    guard let batch = status.batch else {
+      return [.batchOpen(disk.freshBatch(number: 1), description: [])]
+    }
+    if batch.state != .running { return [.batchStart(id: batch.id)] }
+    guard !status.permit else { return [] }
+    var commands: [LineCommand] = []
+    for alarm in status.alarms {
+      if alarm.state.isUnacknowledged {
+        commands.append(
+          .acknowledge(id: alarm.id, occurrence: alarm.occurrence, comment: "seen"))
+      }
+      if alarm.kind.latches { commands.append(.reset(id: alarm.id)) }
+    }
+    return commands + [.release]
+  }
+
+  private mutating func whim(_ status: LineStatus, _ settings: LineSettings) -> LineCommand {
+    switch random.below(8) {
+    case 0, 1: return .stop(reason: "a look at the gate")
+    case 2: return .batchPause(id: nil)
+    case 3: return .batchStart(id: nil)
+    case 4: return .release
+    case 5: return .acknowledge(id: "plc_link_lost@unit-1", occurrence: 1, comment: "")
+    case 6: return .batchClose(id: "nothing")
+    default: return .reload(settings, detail: "the same")
+    }
+  }
+}
