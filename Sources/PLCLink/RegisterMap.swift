@@ -64,11 +64,14 @@ struct RingSlot: Sendable, Hashable {
   }
 
   /// The slot that begins at `offset` of `words`; nil unless it holds `sequence` with the right check.
+  ///
+  /// Word 0 is neither verdict nor outcome: a zeroed slot whose first half is new already passes the check in one epoch of
+  /// 65536.
   init?(_ words: [UInt16], at offset: Int, expecting sequence: UInt16, epoch: UInt16) {
     guard offset >= 0, offset + RegisterMap.slotCount <= words.count, words[offset] == sequence
     else { return nil }
     self.init(sequence: sequence, unit: words[offset + 1], word: words[offset + 2])
-    guard words[offset + 3] == check(epoch: epoch) else { return nil }
+    guard word != 0, words[offset + 3] == check(epoch: epoch) else { return nil }
   }
 
   func check(epoch: UInt16) -> UInt16 {

@@ -530,6 +530,23 @@ import Testing
     #expect(bench.session.fault == nil)
   }
 
+  @Test func aSlotStillZeroInItsSecondHalfIsNotTakenInAnyEpoch() {
+    // In this epoch the check of sequence 1, unit 5, word 0 is 0, as a fresh slot holds it.
+    let epoch: UInt16 = 23103
+    #expect(RegisterMap.check(sequence: 1, unit: 5, word: 0, epoch: epoch) == 0)
+    let bench = SessionBench(epoch: epoch)
+    bench.run()
+    bench.plc(8, 1)
+    bench.plc(20, 1)
+    bench.plc(21, 5)
+    bench.poll()
+    #expect(outcomes(bench).isEmpty)
+    bench.plc(22, 1)
+    bench.plc(23, RegisterMap.check(sequence: 1, unit: 5, word: 1, epoch: epoch))
+    bench.poll()
+    #expect(outcomes(bench) == [[1, 5, 1]])
+  }
+
   @Test func aSlotOfAnotherEpochIsNotTaken() {
     let bench = SessionBench()
     bench.run()
