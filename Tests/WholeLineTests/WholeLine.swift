@@ -380,11 +380,12 @@ struct WholeLine {
     let isExplained = unrecorded > 0 && counters.units >= counted - untold
     for difference in reckoning.differences {
       if isExplained, difference.hasPrefix("units:") { continue }
-      if hasPaused, difference.contains("got verdict 2 though") { continue }
       // The withdrawals of a core that takes over reach only a PLC that still holds the accepts.
       if hasFailedDisk, difference.hasPrefix("verdict ") { continue }
       // A loop that stood still decides on units that are through the gate, or forgotten by the PLC, and counts them so.
-      if hasStalled, !difference.hasPrefix("law broken"), !difference.hasPrefix("units:") {
+      if hasStalled || hasPaused, !difference.hasPrefix("law broken"),
+        !difference.hasPrefix("units:")
+      {
         continue
       }
       laws.broken("reckoning: \(difference)")
