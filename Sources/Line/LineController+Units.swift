@@ -339,6 +339,8 @@ extension LineController {
     case .taken(let unit, let verdict):
       taken(station: station, unit: unit, verdict: verdict)
     case .outcome(let sequence, let unit, let outcome):
+      // A core that took over after a storage fault waits for its own link: the old one has read on without recording.
+      guard stations[station].link.generation != nil else { return }
       self.outcome(station: station, sequence: sequence, unit: unit, code: outcome, now: now)
     case .verdictNotTaken(let unit):
       let message =
@@ -510,12 +512,11 @@ extension LineController {
         state: .commissioned))
   }
 
-  private mutating func outcome(
+  /// Takes what the PLC reports of a unit at the gate.
+  mutating func outcome(
     station: Int, sequence: UInt16, unit: UInt16, code: UInt16, now: Instant
   ) {
     if storageFault != nil { return }
-    // A core that took over after a storage fault waits for its own link: the old one has read on without recording.
-    if stations[station].link.generation == nil { return }
     // After a reconnection the link reads again from the last one acknowledged.
     let back = Counter.steps(from: sequence, to: stations[station].outcomeSequence)
     if stations[station].outcomeSequence != 0, let back, back < stations[station].settings.slots {

@@ -115,11 +115,9 @@ public struct LineReplay: Sendable {
         line.judge(station: station, unit: record.unit, reads: reads, now: now)
       }
     case .outcome where station >= 0:
-      line.plc(
-        station: station,
-        .outcome(
-          sequence: UInt16(truncatingIfNeeded: record.number), unit: record.unit,
-          outcome: record.code), now: now)
+      line.outcome(
+        station: station, sequence: UInt16(truncatingIfNeeded: record.number), unit: record.unit,
+        code: record.code, now: now)
     case .acceptTaken where station >= 0:
       line.plc(
         station: station, .taken(unit: record.unit, verdict: Verdict.accept.rawValue), now: now)

@@ -43,7 +43,9 @@ final class PlayedLine {
 
   private func awake() throws {
     for scanner in settings.scanners.indices { try step(.scannerOnline(scanner)) }
-    try step(.plc(station: 0, .linked(generation: generation, newEpoch: false, snapshot)))
+    // The station that has a PLC, wherever it stands in the list.
+    let station = line.settings.stations.firstIndex { !$0.plc.isEmpty } ?? 0
+    try step(.plc(station: station, .linked(generation: generation, newEpoch: false, snapshot)))
   }
 
   /// Ends the store and takes everything up again from the disk, as the daemon does at its start.
