@@ -69,6 +69,8 @@ struct Tracking: Sendable {
 
   private(set) var state: State = .inStep
   private var reads: [Read] = []
+  /// The trigger of the unit that was judged last by its messages.
+  private var judgedTrigger: Instant?
   let scanners: [Int]
   private var readTimeout: Instant.Span
   private var earlyRead: Instant.Span
@@ -139,6 +141,11 @@ struct Tracking: Sendable {
     switch state {
     case .inStep:
       reads = [read]
+      // The next trigger is further away than `readTimeout + earlyRead` (contract, `read_timeout_ms`), so this is no early
+      // message of the next unit; had the scanner held one back, the first would have been another unit's.
+      if let judgedTrigger, now < judgedTrigger + readTimeout {
+        return enterDoubt([], .secondMessage, now)
+      }
       state = .early(since: now)
       return nil
     case .early:
@@ -216,8 +223,11 @@ struct Tracking: Sendable {
   }
 
   private mutating func judgeWhenComplete() -> Decision? {
-    guard case .pending(let unit, _) = state, reads.count == scanners.count else { return nil }
+    guard case .pending(let unit, let since) = state, reads.count == scanners.count else {
+      return nil
+    }
     defer { reads = [] }
+    judgedTrigger = since
     state = .inStep
     return .judge(unit: unit, reads: reads)
   }

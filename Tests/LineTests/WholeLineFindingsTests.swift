@@ -89,4 +89,17 @@ import Testing
     rig.wait(milliseconds: 40)
     #expect(rig.verdict(of: 1) == .trackingInDoubt)
   }
+
+  @Test func twoMessagesInOneReadLetNoAcceptGoOut() {
+    var rig = Rig.running()
+    rig.trigger()
+    rig.now = rig.now + .milliseconds(5)
+    // A scanner that held a message back sends it in front of the next: both come before anything was committed.
+    rig.line.step(
+      .message(scanner: 0, bytes: Rig.scan(Rig.serial(1))), now: rig.now, wall: 0)
+    rig.message(Rig.scan(Rig.serial(2)))
+    #expect(!rig.orders.contains(.verdict(generation: 1, unit: 1, .accept)))
+    #expect(rig.verdict(of: 1) == .trackingInDoubt)
+    #expect(rig.reasons.contains(.trackingInDoubt))
+  }
 }
