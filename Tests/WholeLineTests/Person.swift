@@ -18,7 +18,7 @@ struct Person {
   private(set) var releases = 0
   private(set) var lastAnswer = "nothing was answered yet"
   private var nextID: UInt64 = 1
-  private var closing: UInt64?
+  private var closing: Set<UInt64> = []
 
   init(random: SeededRandom, restlessness: Int) {
     self.random = random
@@ -35,7 +35,7 @@ struct Person {
     hear(&daemon, laws: laws)
     guard let status = daemon?.core.status else { return }
     for command in commands(status, disk: disk, settings: settings) {
-      if case .batchClose = command { closing = nextID }
+      if case .batchClose = command { closing.insert(nextID) }
       daemon?.command(nextID, command)
       nextID += 1
     }
@@ -46,7 +46,7 @@ struct Person {
       lastAnswer = "\(reply.result)"
       laws.tell("answer: \(reply.result)")
       if case .done("released") = reply.result { releases += 1 }
-      if reply.id == closing, case .done = reply.result { hasLeft = true }
+      if closing.contains(reply.id), case .done = reply.result { hasLeft = true }
     }
     daemon?.replies.removeAll()
   }
