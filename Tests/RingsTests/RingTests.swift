@@ -55,7 +55,8 @@ struct Wide: BitwiseCopyable, Sendable, Equatable {
   }
 
   @Test func oneMillionElementsCrossInOrderAndWhole() {
-    let ring = SPSCRing<Wide>(capacity: 64)
+    // Room for a time slice: on a busy machine each full or empty ring costs one, and a small ring would take minutes.
+    let ring = SPSCRing<Wide>(capacity: 1024)
     let count: UInt64 = 1_000_000
     let refusals = Atomic<UInt64>(0)
     let join = onThread {
@@ -129,7 +130,7 @@ struct Wide: BitwiseCopyable, Sendable, Equatable {
   }
 
   @Test func oneMillionFramesCrossInOrderAndWhole() {
-    let ring = FrameRing(capacity: 4096, frameBytesMax: 100)
+    let ring = FrameRing(capacity: 1 << 16, frameBytesMax: 100)
     let count: Int64 = 1_000_000
     let join = onThread {
       var bytes = [UInt8](repeating: 0, count: 100)

@@ -50,7 +50,7 @@ public final class SeededFaultRing<Element: BitwiseCopyable & Sendable>: @unchec
 
   @Test(.enabled(if: isWanted, "only for `make tsan`, which expects a report about it"))
   func aRingThatPublishesRelaxedIsReportedByTheSanitizer() {
-    let ring = SeededFaultRing<Wide>(capacity: 64)
+    let ring = SeededFaultRing<Wide>(capacity: 1024)
     let count: UInt64 = 100_000
     let join = onThread {
       for number in 0..<count {
