@@ -69,8 +69,8 @@ struct Tracking: Sendable {
 
   private(set) var state: State = .inStep
   private var reads: [Read] = []
-  /// The trigger of the unit that was judged last by its messages.
-  private var judgedTrigger: Instant?
+  /// When the last message came.
+  private var messageAt: Instant?
   let scanners: [Int]
   private var readTimeout: Instant.Span
   private var earlyRead: Instant.Span
@@ -138,14 +138,13 @@ struct Tracking: Sendable {
 
   /// A scanner sent a message.
   mutating func message(_ read: Read, now: Instant) -> Decision? {
+    defer { messageAt = now }
     switch state {
     case .inStep:
       reads = [read]
-      // The next trigger is further away than `readTimeout + earlyRead` (contract, `read_timeout_ms`), so this is no early
-      // message of the next unit; had the scanner held one back, the first would have been another unit's.
-      if let judgedTrigger, now < judgedTrigger + readTimeout {
-        return enterDoubt([], .secondMessage, now)
-      }
+      // Two in one read are no early message of the next unit: the scanner held one back, and the one that was judged may
+      // have been another unit's.
+      if messageAt == now { return enterDoubt([], .secondMessage, now) }
       state = .early(since: now)
       return nil
     case .early:
@@ -223,11 +222,8 @@ struct Tracking: Sendable {
   }
 
   private mutating func judgeWhenComplete() -> Decision? {
-    guard case .pending(let unit, let since) = state, reads.count == scanners.count else {
-      return nil
-    }
+    guard case .pending(let unit, _) = state, reads.count == scanners.count else { return nil }
     defer { reads = [] }
-    judgedTrigger = since
     state = .inStep
     return .judge(unit: unit, reads: reads)
   }

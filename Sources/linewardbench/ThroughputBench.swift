@@ -43,17 +43,22 @@ enum ThroughputBench {
     loop.start()
     defer { loop.stop() }
 
-    func publish(_ event: PLCEvent) {
-      while !events.push(StationEvent(station: 0, at: monotonicNow(), event: event)) {
+    // Units come 100 ms apart by the moments that they bear, which run ahead of the clock: closer ones would be no line
+    // that a scanner could follow, and tracking would be in doubt, rightly.
+    var moment = monotonicNow()
+    func publish(_ event: PLCEvent) throws {
+      let deadline = monotonicNow() + 10_000_000_000
+      while !events.push(StationEvent(station: 0, at: moment, event: event)) {
+        guard monotonicNow() < deadline else { throw BenchError("the line loop stands still") }
         loop.bell.ring()
         usleepBriefly()
       }
     }
     var snapshot = PLCSnapshot(mapVersion: 1, inputs: .conveyorMoving, epoch: 1)
-    publish(.linked(generation: 1, newEpoch: true, snapshot))
+    try publish(.linked(generation: 1, newEpoch: true, snapshot))
     _ = "".utf8.withContiguousStorageIfAvailable { bytes in
       frames.push(
-        kind: ScannerEvent.online.rawValue, source: 0, at: monotonicNow(),
+        kind: ScannerEvent.online.rawValue, source: 0, at: moment,
         bytes: UnsafeRawBufferPointer(bytes))
     }
     let ready = DispatchSemaphore(value: 0)
@@ -70,7 +75,7 @@ enum ThroughputBench {
       }
     }
     snapshot.permitObeyed = true
-    publish(.changed(snapshot))
+    try publish(.changed(snapshot))
 
     let start = monotonicNow()
     var unit: UInt16 = 0
@@ -82,15 +87,17 @@ enum ThroughputBench {
       }
       unit = Counter.next(after: unit)
       snapshot.lastUnit = unit
-      publish(.changed(snapshot))
+      moment += 95_000_000
+      try publish(.changed(snapshot))
       let bytes = LatencyBench.message(LatencyBench.serialText(number)).dropLast(2)
-      let moment = monotonicNow()
+      moment += 5_000_000
       while !bytes.withUnsafeBytes({
         frames.push(kind: ScannerEvent.message.rawValue, source: 0, at: moment, bytes: $0)
       }) {
+        guard monotonicNow() < deadline else { throw BenchError("the line loop stands still") }
         usleepBriefly()
       }
-      publish(.taken(unit: unit == 1 ? Counter.max : unit - 1, verdict: 1))
+      try publish(.taken(unit: unit == 1 ? Counter.max : unit - 1, verdict: 1))
       if number % 64 == 0 { loop.bell.ring() }
     }
     loop.bell.ring()
