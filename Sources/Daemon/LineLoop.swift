@@ -151,6 +151,8 @@ package final class LineLoop: @unchecked Sendable {
   private func turn() {
     let wall = Clock.wall
     drain(wall: wall)
+    // Rejects and stops first: nothing that follows in this turn changes them.
+    send()
     takeMail(wall: wall)
     reportLosses(wall: wall)
     let now = Clock.now
@@ -259,11 +261,17 @@ package final class LineLoop: @unchecked Sendable {
       let actions = core.outbox.actions
       core.outbox.actions.removeAll(keepingCapacity: true)
       if actions.isEmpty { return }
+      var posted = 0
       var refused = 0
+      for case .order(let station, let order) in actions {
+        if post(station, order) { posted += 1 } else { refused += 1 }
+      }
+      // A link that was woken on this processor would otherwise wait until the loop sleeps, which is in the middle of a
+      // commit: 300 µs later (seen in scheduler traces).
+      if posted > 0 { sched_yield() }
       for action in actions {
         switch action {
-        case .order(let station, let order):
-          if !post(station, order) { refused += 1 }
+        case .order: break
         case .reply(let id, let result):
           replies.removeValue(forKey: id)?(result)
         case .notice(let notice):

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 
 /// `make bench`: release build, medians and percentiles, ratios to a floor measured in the same run.
 @main
@@ -28,7 +29,7 @@ struct Bench: ParsableCommand {
     var missed: [String] = []
 
     let parser = GS1Bench()
-    print(parser.text)
+    say(parser.text)
     if !parser.isReached { missed.append("GS1 message parsed") }
 
     var bench = try LatencyBench(linewardd: URL(fileURLWithPath: linewardd), folder: folder)
@@ -42,24 +43,24 @@ struct Bench: ParsableCommand {
       missed.append("scan to reject")
     }
     let idle = try bench.idleShare(seconds: 10)
-    print("idle with heartbeats   \((idle * 100).rounded() / 100) % of a core, aim below 2")
+    say("idle with heartbeats   \((idle * 100).rounded() / 100) % of a core, aim below 2")
     if idle >= 2 { missed.append("idle") }
 
     let load = try LoadBench.run(bench)
-    print(
+    say(
       "a million serials      \((load.seconds * 100).rounded() / 100) s loaded, checked, on disk; "
         + "resident \(load.megabytes.rounded()) MB, aim 5 s and 150 MB")
     if load.seconds > 5 || load.megabytes > 150 { missed.append("a million serials") }
 
     let rate = try ThroughputBench.run(folder: folder, verdicts: 200_000)
-    print("durable verdicts       \(Int(rate)) a second through the line loop, aim 20000")
+    say("durable verdicts       \(Int(rate)) a second through the line loop, aim 20000")
     if rate < 20_000 { missed.append("durable verdicts") }
 
     guard missed.isEmpty else {
-      print("missed: \(missed.joined(separator: ", "))")
+      say("missed: \(missed.joined(separator: ", "))")
       throw ExitCode(1)
     }
-    print("all aims reached")
+    say("all aims reached")
   }
 }
 
@@ -86,4 +87,10 @@ enum LoadBench {
     else { throw BenchError("the million was refused") }
     return (Double(monotonicNow() - start) / 1e9, try bench.residentMegabytes())
   }
+}
+
+/// Prints a line that is to be seen as it comes, through a pipe too.
+func say(_ line: String) {
+  print(line)
+  fflush(nil)
 }

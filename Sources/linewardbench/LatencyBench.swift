@@ -238,10 +238,10 @@ struct LatencyBench {
     }
     let ratio = medianOf(ratios)
     let name = accept ? "scan to accept" : "scan to reject"
-    print("\(name)   \(ours.text)")
-    print("  floor          \(theirs.text)")
+    say("\(name)   \(ours.text)")
+    say("  floor          \(theirs.text)")
     let rounded = (ratio * 100).rounded() / 100
-    print("  ratio of medians over \(blocks) blocks: \(rounded), aim at most \(limit)")
+    say("  ratio of medians over \(blocks) blocks: \(rounded), aim at most \(limit)")
     return ratio <= limit
   }
 

@@ -68,7 +68,7 @@ enum ThroughputBench {
     for command in [LineCommand.batchOpen(batch, description: []), .batchStart(id: nil), .release] {
       loop.send(
         .command(command, actor: "bench") { result in
-          if case .done = result { ready.signal() } else { print("bench: \(result)") }
+          if case .done = result { ready.signal() } else { say("bench: \(result)") }
         })
       guard ready.wait(timeout: .now() + .seconds(10)) == .success else {
         throw BenchError("the bench's line did not start")
