@@ -96,7 +96,10 @@ final class Composition: Sendable {
       logger.critical("no thread for a PLC link: the machine is out of resources")
       throw ExitCode(71)
     }
-    bank.start()
+    guard bank.start() else {
+      logger.critical("no thread for the scanners: the machine is out of resources")
+      throw ExitCode(71)
+    }
     server.start()
     logger.notice(
       "Lineward \(LinewardDaemon.version) runs line \(configuration.line.id); the permit is 0 until line release",
@@ -302,7 +305,7 @@ final class Composition: Sendable {
     for link in links {
       pulses.append(Watchdog.Pulse(name: "PLC link \(link.settings.name)") { link.turns })
     }
-    pulses.append(Watchdog.Pulse(name: "scanner queue") { bank.queueTurns })
+    pulses.append(Watchdog.Pulse(name: "scanner thread") { bank.turns })
     let logger = logger
     // Three looks in each watchdog period: one that comes late does not cost a restart.
     return Watchdog(

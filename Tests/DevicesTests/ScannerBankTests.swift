@@ -75,8 +75,8 @@ private final class BankBench {
     bench.bank.start()
     defer { bench.bank.stop() }
     #expect(bench.waitFor(.offline))
-    let turns = bench.bank.queueTurns
-    #expect(bench.wait { bench.bank.queueTurns > turns + 5 })
+    let turns = bench.bank.turns
+    #expect(bench.wait { bench.bank.turns > turns + 5 })
     #expect(bench.told.count == 1)
     #expect(
       bench.told.first?.text
@@ -268,8 +268,8 @@ private final class BankBench {
     bench.bank.start()
     defer { bench.bank.stop() }
     for index in 0..<4 { #expect(bench.waitFor(.offline, source: index)) }
-    let turns = bench.bank.queueTurns
-    #expect(bench.wait { bench.bank.queueTurns > turns + 3 })
+    let turns = bench.bank.turns
+    #expect(bench.wait { bench.bank.turns > turns + 3 })
     func text(_ source: Int) -> String? { bench.told.first { $0.source == source }?.text }
     #expect(text(0) == "/tmp cannot be opened: it is a directory, not a serial line")
     #expect(text(1) == "\(file) cannot be opened: it is not a serial line")
