@@ -14,6 +14,8 @@ DESTDIR ?=
 PREFIX ?= /usr
 SEED ?=
 FUZZ_SECONDS ?= 60
+KILLS ?= 300
+CUTS ?= 60
 ifeq ($(PREFIX),/usr)
   ETC := /etc
 else
@@ -83,6 +85,10 @@ tsan: packages ## rings, pool and links under the thread sanitizer, release; the
 sim: packages ## whole lines in virtual time; SEED=n for one seed
 	$(SWIFT_BUILD) --build-tests
 	LINEWARD_SEED=$(SEED) LINEWARD_SIM_RUNS=$(if $(SEED),1,200) swift test --skip-build --filter WholeLineTests
+
+.PHONY: crash
+crash: build ## the real daemon killed, and its power cut; KILLS=300 CUTS=60 SEED=n
+	Tests/system/crash-test --programs $(DEBUG) --kills $(KILLS) --cuts $(CUTS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: release ## speed, against floors measured in the same run
