@@ -27,26 +27,15 @@ def run(*words, seconds=60):
 
 
 class Mount:
-    """An ext4 image in a folder, by a loop device; taken down in all cases."""
+    """An ext4 image in a folder, by a loop device that goes with the mount."""
 
     def __init__(self, image, folder):
-        self.folder, self.device, self.is_mounted = folder, None, False
+        self.folder = folder
         os.makedirs(folder, exist_ok=True)
-        self.device = run("losetup", "--find", "--show", image)
-        try:
-            run("mount", "-t", "ext4", "-o", "noatime", self.device, folder)
-        except BaseException:
-            self.end()
-            raise
-        self.is_mounted = True
+        run("mount", "-t", "ext4", "-o", "loop,noatime", image, folder)
 
     def end(self):
-        if self.is_mounted:
-            run("umount", self.folder)
-            self.is_mounted = False
-        if self.device:
-            run("losetup", "--detach", self.device)
-            self.device = None
+        run("umount", self.folder)
 
     def __enter__(self):
         return self
@@ -145,6 +134,7 @@ class Rebuilder:
         self.image = f"{folder}/rebuilt.img"
         shutil.copyfile(disk.base, self.image)
         self.random, self.done = random, 0
+        self.pages_lost = 0
 
     @property
     def flushes(self):
@@ -154,25 +144,25 @@ class Rebuilder:
         """The disk after a cut behind entry `cut`, when `flush` was the last flush before it."""
         with open(self.image, "r+b", buffering=0) as image:
             for entry in self.entries[self.done : flush + 1]:
-                self._write(image, entry, range(0, max(entry.length, 1), PAGE))
+                self._write(image, entry, range(0, entry.length, PAGE))
         self.done = flush + 1
         subprocess.run(["cp", "--sparse=always", self.image, to], check=True, timeout=60)
         with open(to, "r+b", buffering=0) as image:
             for entry in self.entries[flush + 1 : cut + 1]:
-                pages = range(0, max(entry.length, 1), PAGE)
+                pages = range(0, entry.length, PAGE)
                 fate = self.random.random()
                 # FUA: on the medium when it is acknowledged, and it is, because the log goes on behind it.
                 if fate < 0.45 or entry.flags & FUA:
-                    self._write(image, entry, pages)
-                elif fate < 0.55:
-                    self._write(image, entry, [page for page in pages if self.random.random() < 0.5])
+                    kept = pages
+                else:
+                    kept = [page for page in pages if fate < 0.55 and self.random.random() < 0.5]
+                self.pages_lost += len(pages) - len(kept)
+                self._write(image, entry, kept)
         return to
 
     def _write(self, image, entry, pages):
         for page in pages:
             size = min(PAGE, entry.length - page)
-            if size <= 0:
-                continue
             if entry.flags & DISCARD:
                 data = bytes(size)
             else:
