@@ -65,8 +65,9 @@ class Line(threading.Thread):
         self.serials = iter(serials)
         self.position = position
         self.units = []
-        # (position, unit): the PLC took its accept. (position, unit): the host said that its outcome is on record.
-        self.accepts, self.recorded = [], []
+        # (position, unit): the PLC took its accept; the host said that its outcome is on record. Positions at which a
+        # permit came.
+        self.accepts, self.recorded, self.permits = [], [], []
         self.verdicts_taken = 0
         self.violations = []
         self.fed = True
@@ -78,6 +79,7 @@ class Line(threading.Thread):
         self._count = self._verdict = self._written = self._said = 0
         self._beat, self._beat_at = None, None
         self._latch, self._stopped_at, self._scanned = "stopped", -1e9, 0.0
+        self._permitted = False
         self._over = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -177,6 +179,9 @@ class Line(threading.Thread):
         stands = (
             self._beat_at is None or now - self._beat_at >= 10 * HEARTBEAT or host[0] != 1 or host[9] != self._epoch
         )
+        if host[2] == 1 and not self._permitted:
+            self.permits.append(self.position())
+        self._permitted = host[2] == 1
         if host[0] == 1 and host[9] == self._epoch:
             self._take_recorded()
             self._take_verdicts()
@@ -276,9 +281,7 @@ class Line(threading.Thread):
         self._outcomes.append(unit)
 
     def _feed(self, now):
-        kind = self.random.choices(
-            ["good", "again", "foreign", "other lot", "no read"], [90, 5, 2, 2, 1]
-        )[0]
+        kind = self.random.choices(["good", "again", "foreign", "other lot", "no read"], [90, 5, 2, 2, 1])[0]
         serial, lot = None, LOT
         if kind == "again" and self.accepts:
             # Mostly one of the last, which a crash is likeliest to have forgotten.

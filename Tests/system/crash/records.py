@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 
-VERDICT, OUTCOME, BATCH_OPENED = 3, 5, 10
+VERDICT, OUTCOME, BATCH_OPENED, PERMIT = 3, 5, 10, 20
 ACCEPT, PASSED = 1, 1
 COMMISSIONED, INACTIVE, IN_DOUBT = 7, 9, 64
 
@@ -26,6 +26,7 @@ class Records:
         self.passes = collections.Counter()
         self.states = {}
         self.batches = set()
+        self.permits = 0
         serials = {}
         # No database at all is what a power cut right after the first start may leave: no records.
         if not os.path.exists(directory + "/records.sqlite"):
@@ -38,6 +39,7 @@ class Records:
             for kind, unit, batch, row, code, number, state, raw in rows:
                 if kind == BATCH_OPENED:
                     self.batches.add(batch)
+                self.permits += kind == PERMIT
                 if row >= 0 and batch not in serials:
                     with open(f"{directory}/batches/{batch:04}.serials") as file:
                         serials[batch] = file.read().split("\n")
@@ -54,11 +56,24 @@ class Records:
             database.close()
 
 
-def differences(records, accepts, recorded, batches):
+def forget_last_accept(directory):
+    """Takes the last accept from a copy, as a daemon that acknowledges before it records would leave it."""
+    database = sqlite3.connect(directory + "/records.sqlite")
+    with database:
+        for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute(
+            "DELETE FROM records WHERE sequence = (SELECT max(sequence) FROM records WHERE kind = ? AND code = ?)",
+            (VERDICT, ACCEPT),
+        )
+    database.close()
+
+
+def differences(records, accepts, recorded, permits, batches):
     """Sentences, one for each point in which the records do not hold what was acknowledged.
 
-    `accepts` and `recorded` are units whose accept the PLC took and whose outcome the host called recorded; `batches` is
-    how many batches the operator was told were opened.
+    `accepts` and `recorded` are units whose accept the PLC took and whose outcome the host called recorded; `permits` is
+    how many permits the PLC saw, `batches` how many batches the operator was told were opened.
     """
     found = []
     for unit in accepts:
@@ -82,6 +97,8 @@ def differences(records, accepts, recorded, batches):
     for serial, count in records.passes.items():
         if count > 1:
             found.append(f"TWICE: serial {serial} passed {count} times on record")
+    if records.permits < permits:
+        found.append(f"LOST: {permits} permits came to the PLC, {records.permits} are on record")
     if len(records.batches) < batches:
         found.append(f"LOST: {batches} batches were opened, {len(records.batches)} are on record")
     return found
