@@ -17,7 +17,7 @@ import tty
 
 GTIN, LOT, EXPIRY = "09506000134352", "CRASH-7", "281231"
 PLC_BASE, SLOTS, HEARTBEAT = 200, 16, 0.05
-READ_TIMEOUT, EARLY_READ, QUIET = 0.100, 0.050, 0.200
+READ_TIMEOUT, EARLY_READ, QUIET = 0.200, 0.100, 0.350
 NUMBER_MAX = 65504
 ACCEPT = 1
 # Verdicts that only a message can have led to: nothing of it is still on its way.
