@@ -79,7 +79,7 @@ class Line(threading.Thread):
         self._count = self._verdict = self._written = self._said = 0
         self._beat, self._beat_at = None, None
         self._latch, self._stopped_at, self._scanned = "stopped", -1e9, 0.0
-        self._permitted = False
+        self._permitted, self._connected_at = False, 0.0
         self._over = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -133,6 +133,7 @@ class Line(threading.Thread):
             client, _ = self._listener.accept()
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._clients[client] = b""
+            self._connected_at = time.monotonic()
             return
         try:
             came = one.recv(4096)
@@ -234,6 +235,8 @@ class Line(threading.Thread):
                 self.violations.append(f"accept for a bad pack: {unit}")
             if ACCEPT in unit.verdicts:
                 self.violations.append(f"a second accept: {unit}")
+            if unit.at < self._connected_at:
+                self.violations.append(f"accept for a unit that triggered before the connection: {unit}")
             unit.accepted = unit in self._held and not unit.verdicts
             self.accepts.append((self.position(), unit))
         else:
