@@ -56,15 +56,14 @@ class Records:
             database.close()
 
 
-def forget_last_accept(directory):
-    """Takes the last accept from a copy, as a daemon that acknowledges before it records would leave it."""
+def forget_accept(directory, unit):
+    """Takes a unit's accept from a copy, as a daemon that acknowledges before it records would leave it."""
     database = sqlite3.connect(directory + "/records.sqlite")
     with database:
         for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
             database.execute(f'DROP TRIGGER "{name}"')
         database.execute(
-            "DELETE FROM records WHERE sequence = (SELECT max(sequence) FROM records WHERE kind = ? AND code = ?)",
-            (VERDICT, ACCEPT),
+            "DELETE FROM records WHERE kind = ? AND code = ? AND unit = ?", (VERDICT, ACCEPT, unit.number)
         )
     database.close()
 
