@@ -191,7 +191,8 @@ extension LineController {
       if let obstacle = line.obstacleToChange(unitsMustEnd: false) { return obstacle }
       line.emit(Record(.batchPaused, batch: batch.number, actor: actor, detail: batch.id))
       line.notice(.batchPaused, .notice, "batch \(batch.id) paused by \(actor)")
-      line.finish(id, "batch \(batch.id) is paused")
+      let rest = line.unended == 0 ? "" : "; units on the line without an end: \(line.unended)"
+      line.finish(id, "batch \(batch.id) is paused" + rest)
       return nil
     }
   }
@@ -247,11 +248,15 @@ extension LineController {
     }
   }
 
+  private var unended: Int { stations.reduce(0) { $0 + $1.unended } }
+
   private func obstacleToChange(unitsMustEnd: Bool) -> String? {
     if permit { return "the line is permitted to run; stop it first (lineward line stop)" }
     guard unitsMustEnd else { return nil }
-    let open = stations.reduce(0) { $0 + $1.unended }
-    return open == 0 ? nil : "\(open) units on the line have no end yet; let them reach the gate"
+    guard unended > 0 else { return nil }
+    return
+      "units on the line without an end: \(unended); let them reach the gate, or take them out by hand "
+      + "at the machine"
   }
 
   /// Nothing leaves without a record of who took it: the copying begins when this is on disk.
