@@ -25,6 +25,9 @@ public final class ControlServer: @unchecked Sendable {
   public struct Limits: Sendable {
     /// Connections at a time; one more is told that the daemon is busy.
     public var connections = 64
+    /// Connections of one user at a time: a login whose watches pile up, whatever its role, must not keep others from
+    /// stopping the line.
+    public var connectionsOfOneUser = 16
     /// Milliseconds in which a connection that has no command at work must send a whole request.
     public var idleMilliseconds = 30_000
     /// Milliseconds in which a client must take some of what waits for it.
@@ -251,7 +254,13 @@ public final class ControlServer: @unchecked Sendable {
       return
     }
     guard connections.count < limits.connections else {
-      refuse(descriptor)
+      refuse(descriptor, everybody)
+      return
+    }
+    // Not a count kept beside the connections: at most 64 are looked through, and nothing can drift.
+    let own = connections.values.count { $0.peer.uid == uid }
+    guard own < limits.connectionsOfOneUser else {
+      refuse(descriptor, "\(limits.connectionsOfOneUser) control connections of your login")
       return
     }
     connectionCount += 1
@@ -263,12 +272,12 @@ public final class ControlServer: @unchecked Sendable {
     if housekeeping == nil { startHousekeeping() }
   }
 
-  private func refuse(_ descriptor: Int32) {
+  private var everybody: String { "\(limits.connections) control connections" }
+
+  private func refuse(_ descriptor: Int32, _ what: String) {
     let line = Wire.line(
       final: .failure(
-        .busy(
-          "The daemon already has \(limits.connections) control connections; close some watches, "
-            + "or try again.")))
+        .busy("The daemon already has \(what); close some watches, or try again.")))
     _ = line.withUnsafeBytes { clinux_socket_send(descriptor, $0.baseAddress, $0.count, -1) }
     close(descriptor)
   }
@@ -280,7 +289,7 @@ public final class ControlServer: @unchecked Sendable {
     guard spare >= 0 else { return false }
     close(spare)
     let descriptor = clinux_socket_accept(listening)
-    if descriptor >= 0 { refuse(descriptor) }
+    if descriptor >= 0 { refuse(descriptor, everybody) }
     spare = clinux_spare_descriptor()
     return descriptor >= 0
   }

@@ -186,9 +186,32 @@ struct ControlServerTests {
     try line.expectAlive()
   }
 
+  @Test("a login that keeps watches open leaves room for others, and is told so")
+  func tooManyConnectionsOfOneUser() throws {
+    let line = try TestLine { _, _, _, responder in responder.finish(.success(.done("x"))) }
+    var watches: [Raw] = []
+    for _ in 0..<ControlServer.Limits().connectionsOfOneUser {
+      let raw = try Raw(path: line.path)
+      #expect(raw.send(Wire.line(request: .watch)))
+      #expect(!raw.readLine().isEmpty)
+      watches.append(raw)
+    }
+    var client = try ControlClient(path: line.path)
+    try client.send(.status)
+    let failure = try finalFailure(&client)
+    #expect(failure?.code == "busy")
+    #expect(failure?.message.contains("16 control connections of your login") == true)
+    watches.removeLast().finish()
+    try line.expectAlive()
+  }
+
   @Test("one connection too many is told that the daemon is busy")
   func tooManyConnections() throws {
-    let line = try TestLine { _, _, _, responder in responder.finish(.success(.done("x"))) }
+    var limits = ControlServer.Limits()
+    limits.connectionsOfOneUser = limits.connections
+    let line = try TestLine(limits: limits) { _, _, _, responder in
+      responder.finish(.success(.done("x")))
+    }
     var clients: [Raw] = []
     for _ in 0..<64 {
       let raw = try Raw(path: line.path)
