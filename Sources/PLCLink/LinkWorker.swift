@@ -102,25 +102,30 @@ struct LinkWorker: ~Copyable {
 
   /// Writes until nothing is left, the most urgent of all stations first.
   private mutating func writeAll() throws(LinkFailure) {
-    // Every telegram empties something, and orders are bounded by their ring; the bound here only keeps a line loop that
-    // orders without end from keeping the poll from its turn.
+    // A verdict's telegram empties something, and orders are bounded by their ring; the bound here only keeps a line loop
+    // that orders without end from keeping the poll from its turn.
+    var headers = 0
     for _ in 0..<64 {
       takeOrders()
       try checkOrders()
       for index in sessions.indices { try check(index) }
-      guard let next = nextWrite() else { return publish() }
+      // A header is due again as soon as a slow PLC has answered it: once each station had one, a poll that is due comes
+      // first. Otherwise such a PLC would never be looked at, and its heartbeat could stand still unnoticed.
+      let pollIsFirst = headers >= sessions.count && monotonicNow() >= pollAt
+      guard let (urgency, next) = nextWrite(pollIsFirst: pollIsFirst) else { return publish() }
+      if urgency == .rest { headers += 1 }
       try write(next)
     }
     publish()
   }
 
-  private mutating func nextWrite() -> RegisterWrite? {
+  private mutating func nextWrite(pollIsFirst: Bool) -> (BlockSession.Urgency, RegisterWrite)? {
     let now = monotonicNow()
     let lineTurns = shared.loopTurns()
-    for urgency in BlockSession.Urgency.allCases {
+    for urgency in BlockSession.Urgency.allCases where urgency != .rest || !pollIsFirst {
       for index in sessions.indices {
         if let write = sessions[index].nextWrite(urgency, now: now, lineTurns: lineTurns) {
-          return write
+          return (urgency, write)
         }
       }
     }

@@ -71,6 +71,29 @@ import Testing
     #expect(bench.waitForLink(2))
   }
 
+  @Test func aPLCThatAnswersSlowerThanTheHeartbeatIsDueIsStillPolled() {
+    let bench = LinkBench()
+    defer { bench.end() }
+    #expect(bench.waitForLink())
+    bench.permit(1)
+    #expect(bench.wait { bench.plc[2] == 1 })
+    // A header is due 75 ms after the last one went out: when it is answered, the next one is due already.
+    bench.plc.memory.withLock { $0.answerTime = 90 }
+    let first = bench.plc.writes.count
+    #expect(bench.wait { bench.plc.writes.count >= first + 4 })
+    let before = bench.plc.writes.count
+    bench.plc[104] = 6
+    #expect(
+      bench.wait {
+        bench.events.contains {
+          if case .changed(let snapshot) = $0.event { return snapshot.lastUnit == 6 }
+          return false
+        }
+      })
+    let headers = bench.plc.writes.count - before
+    #expect(headers < 10, "\(headers) headers went out before one poll")
+  }
+
   @Test func aVerdictWhoseAnswerWasLostIsNotSentTwice() {
     let bench = LinkBench()
     defer { bench.end() }

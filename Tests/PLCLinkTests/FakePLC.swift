@@ -42,6 +42,8 @@ final class FakePLC: Sendable {
     var registers = [UInt16](repeating: 0, count: 400)
     var heartbeatMoves = true
     var tricks: [Trick] = []
+    /// Milliseconds that every answer takes, besides what a trick asks for.
+    var answerTime: Int32 = 0
     /// What it does with the next FC16 to an address.
     var writeTricks: [Int: Trick] = [:]
     /// Neither takes connections nor reads, though its kernel does: a program that hangs.
@@ -197,6 +199,8 @@ final class FakePLC: Sendable {
       }
       return memory.tricks.isEmpty ? nil : memory.tricks.removeFirst()
     }
+    let answerTime = memory.withLock { $0.answerTime }
+    if answerTime > 0 { pause(answerTime) }
     switch trick {
     case .reset(let afterDoing):
       if afterDoing { _ = answer(request, connection) }
