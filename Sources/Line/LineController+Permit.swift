@@ -81,6 +81,15 @@ extension LineController {
           causes.append(
             "station \(name): PLC \(station.settings.plc) has not followed the stop yet")
         }
+        if let unit = station.verdictNotTaken {
+          causes.append(
+            "station \(name): PLC \(station.settings.plc) has not taken the verdict for unit \(unit)"
+          )
+        }
+        if let sequence = station.outcomeUnreadable {
+          causes.append(
+            "station \(name): outcome \(sequence) of PLC \(station.settings.plc) cannot be read")
+        }
       }
     }
     for alarm in alarms.active

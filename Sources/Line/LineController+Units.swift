@@ -337,18 +337,22 @@ extension LineController {
     case .changed(let snapshot):
       changed(station: station, snapshot, now: now)
     case .taken(let unit, let verdict):
+      stations[station].verdictNotTaken = nil
       taken(station: station, unit: unit, verdict: verdict)
     case .outcome(let sequence, let unit, let outcome):
       // A core that took over after a storage fault waits for its own link: the old one has read on without recording.
       guard stations[station].link.generation != nil else { return }
+      stations[station].outcomeUnreadable = nil
       self.outcome(station: station, sequence: sequence, unit: unit, code: outcome, now: now)
     case .verdictNotTaken(let unit):
+      stations[station].verdictNotTaken = unit
       let message =
         "PLC \(stations[station].settings.plc) has not taken the verdict for unit \(unit)"
       raise(
         .verdictNotTaken, place: stations[station].settings.name, message: message, again: true)
       withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
     case .outcomeUnreadable(let sequence):
+      stations[station].outcomeUnreadable = sequence
       let message =
         "PLC \(stations[station].settings.plc) says outcome \(sequence) is written, "
         + "but its slot does not hold it"
@@ -372,6 +376,8 @@ extension LineController {
     let moved =
       stations[station].settings.tracksTriggers && stations[station].movedUnwatched(snapshot)
     stations[station].link = .up(generation, snapshot)
+    stations[station].verdictNotTaken = nil
+    stations[station].outcomeUnreadable = nil
     stations[station].everLinked = true
     stations[station].lastUnit = snapshot.lastUnit
     // The last unit's number belongs to whoever saw it; what waited for a message gets no verdict any more.

@@ -53,6 +53,10 @@ struct StationState: Sendable {
   var movingTotal: Int64 = 0
   var movingSince: Instant?
   var sentHeader: HostHeader?
+  /// The unit whose verdict the PLC did not take in time, and the outcome that does not stand in its slot, until the PLC goes
+  /// on or the link begins anew: the link says each standstill once.
+  var verdictNotTaken: UInt16?
+  var outcomeUnreadable: UInt16?
 
   init(_ settings: StationSettings) {
     self.settings = settings

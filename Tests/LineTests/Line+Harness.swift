@@ -159,6 +159,11 @@ struct Rig {
   }
 
   var permit: Bool { line.status.permit }
+  /// The causes for which the last command was refused.
+  var refusals: [String] {
+    if case .refused(_, let causes) = replies.last { return causes }
+    return []
+  }
   var reasons: [StopReason] { line.status.reasons }
   func alarm(_ kind: AlarmKind) -> Alarm? { line.status.alarms.first { $0.kind == kind } }
   func state(_ number: Int) -> SerialState? {

@@ -70,6 +70,52 @@ import Testing
     #expect(rig.alarm(.consecutiveNoReads) != nil)
   }
 
+  @Test func aPLCThatTakesNoVerdictsKeepsTheLineFromItsRelease() {
+    var rig = Rig.running()
+    _ = rig.unit(Rig.scan("X1"))
+    rig.step(.plc(station: 0, .verdictNotTaken(unit: 1)))
+    #expect(!rig.permit)
+    rig.plc {
+      $0.permitObeyed = false
+      $0.inputs = []
+    }
+    rig.command(.release)
+    #expect(rig.refusals == ["station unit-1: PLC plc-1 has not taken the verdict for unit 1"])
+    #expect(rig.alarm(.verdictNotTaken)?.state == .unacknowledged, "its cause has not ended")
+    rig.step(.plc(station: 0, .taken(unit: 1, verdict: Verdict.notInPool.rawValue)))
+    rig.release()
+    #expect(rig.permit)
+  }
+
+  @Test func anOutcomeThatCannotBeReadKeepsTheLineFromItsRelease() {
+    var rig = Rig.running()
+    _ = rig.unit(Rig.scan("X1"))
+    rig.step(.plc(station: 0, .outcomeUnreadable(sequence: 1)))
+    #expect(!rig.permit)
+    rig.plc {
+      $0.permitObeyed = false
+      $0.inputs = []
+    }
+    rig.command(.release)
+    #expect(rig.refusals == ["station unit-1: outcome 1 of PLC plc-1 cannot be read"])
+    rig.outcome(.rejected, unit: 1)
+    rig.release()
+    #expect(rig.permit)
+
+    // A link that came anew begins anew.
+    rig.step(.plc(station: 0, .verdictNotTaken(unit: 1)))
+    rig.step(.plc(station: 0, .outcomeUnreadable(sequence: 2)))
+    rig.step(.plc(station: 0, .lost(.telegramFailed)))
+    rig.generation = 2
+    rig.plc {
+      $0.permitObeyed = false
+      $0.inputs = []
+    }
+    rig.link(newEpoch: false)
+    rig.release()
+    #expect(rig.permit, "\(rig.refusals)")
+  }
+
   @Test func aScannerThatGoesStopsTheLine() {
     var rig = Rig.running()
     rig.step(.scannerOffline(0, reason: "unplugged"))
