@@ -191,7 +191,7 @@ extension LineController {
       if let obstacle = line.obstacleToChange(unitsMustEnd: false) { return obstacle }
       line.emit(Record(.batchPaused, batch: batch.number, actor: actor, detail: batch.id))
       line.notice(.batchPaused, .notice, "batch \(batch.id) paused by \(actor)")
-      let rest = line.unended == 0 ? "" : "; units on the line without an end: \(line.unended)"
+      let rest = line.unended == 0 ? "" : "; units on the line with no end yet: \(line.unended)"
       line.finish(id, "batch \(batch.id) is paused" + rest)
       return nil
     }
@@ -255,7 +255,7 @@ extension LineController {
     guard unitsMustEnd else { return nil }
     guard unended > 0 else { return nil }
     return
-      "units on the line without an end: \(unended); let them reach the gate, or take them out by hand "
+      "units on the line with no end yet: \(unended); let them reach the gate, or take them out by hand "
       + "at the machine"
   }
 
