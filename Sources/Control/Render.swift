@@ -429,6 +429,8 @@ public struct Render: Sendable {
     var text = plain(text, 4096)
     if text.last == ".", end == ":" { text.removeLast() }
     if let last = text.last, !".:!?…".contains(last) { text += end }
+    // A relative path is exact to the case.
+    if text.prefix(while: { $0 != " " }).contains("/") { return text }
     return text.prefix(1).uppercased() + text.dropFirst()
   }
 

@@ -22,12 +22,15 @@ public final class RecordReader: Sendable {
   static func open(_ path: String) throws(StorageFault) -> DatabaseQueue {
     // Asked by name only: to open and close the file beside SQLite would take away the locks of this process's other
     // connections to it (POSIX locks belong to the process).
-    guard access(path, F_OK) == 0 else {
+    var information = stat()
+    guard stat(path, &information) == 0 else {
       throw StorageFault(
         .missing,
         "There are no records at \(path). Give the directory that storage.directory names.",
         path: path)
     }
+    // SQLite would wait for a FIFO's writer for ever.
+    guard information.st_mode & S_IFMT == S_IFREG else { throw StoreDirectory.notRegular(path) }
     var configuration = Configuration()
     configuration.label = "records reader"
     configuration.readonly = true

@@ -117,7 +117,8 @@ public enum SerialFile {
   }
 
   static func openForReading(_ path: String) throws(StorageFault) -> Int32 {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK a FIFO put in its place would wait for a writer for ever.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       let number = errno
       if number == ENOENT {
@@ -125,6 +126,12 @@ public enum SerialFile {
           .missing, "The serials \(path) are gone. Put the file back from a copy.", path: path)
       }
       throw .system(number, "open", path: path)
+    }
+    do {
+      try StoreDirectory.expectRegular(descriptor, path)
+    } catch {
+      close(descriptor)
+      throw error
     }
     return descriptor
   }

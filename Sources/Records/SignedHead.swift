@@ -169,13 +169,14 @@ struct HeadSigner {
   }
 
   private static func read(_ path: String) throws(StorageFault) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if descriptor < 0 {
       let number = errno
       if number == ENOENT { return nil }
       throw .system(number, "open", path: path)
     }
     defer { close(descriptor) }
+    try StoreDirectory.expectRegular(descriptor, path)
     var bytes = [UInt8](repeating: 0, count: 1024)
     let length = Glibc.read(descriptor, &bytes, bytes.count)
     guard length >= 0 else { throw .system(errno, "read", path: path) }

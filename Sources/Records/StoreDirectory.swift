@@ -37,6 +37,17 @@ enum StoreDirectory {
     guard fsync(descriptor) == 0 else { throw .system(errno, "sync the directory", path: path) }
   }
 
+  /// Refuses a FIFO, a device or a directory where a file has to be.
+  static func expectRegular(_ descriptor: Int32, _ path: String) throws(StorageFault) {
+    var information = stat()
+    guard fstat(descriptor, &information) == 0 else { throw .system(errno, "look at", path: path) }
+    if information.st_mode & S_IFMT != S_IFREG { throw notRegular(path) }
+  }
+
+  static func notRegular(_ path: String) -> StorageFault {
+    StorageFault(.corrupt, "\(path) is no regular file. Put the file back from a copy.", path: path)
+  }
+
   static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
@@ -117,7 +128,8 @@ final class HeadMark {
 
   /// What the mark of a directory says, nil when there is none or a power cut left it unfinished.
   static func read(_ directory: String) -> Content? {
-    let descriptor = open(StoreDirectory.mark(directory), O_RDONLY | O_CLOEXEC)
+    let descriptor = open(
+      StoreDirectory.mark(directory), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: 128)

@@ -182,6 +182,12 @@ struct RenderTests {
     #expect(render.progress(ProgressReply(phase: "checking", done: 5)) == "checking: 5")
   }
 
+  @Test("a path at the beginning of a sentence keeps its case")
+  func path() {
+    let failure = Failure.badInput("records/records.sqlite is empty.")
+    #expect(render.failure(failure) == ["lineward: records/records.sqlite is empty."])
+  }
+
   @Test("what was done is a whole sentence, however the daemon words it")
   func done() {
     #expect(render.done(DoneReply(message: "released")) == ["Released."])

@@ -74,6 +74,24 @@ import Testing
     }
   }
 
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [
+      ("batches/0001.serials", "batches/0001.serials is no regular file"),
+      ("records.sqlite", "records.sqlite is no regular file"),
+      ("head-key.pub", "its signed head cannot be checked"),
+    ])
+  func aPipeInAFilesPlaceIsNamedAndNotWaitedFor(_ name: String, _ expected: String) throws {
+    try withGoodLine { directory in
+      let path = directory + "/" + name
+      #expect(unlink(path) == 0)
+      #expect(mkfifo(path, 0o600) == 0)
+      let report = RecordVerifier.verify(directory: directory)
+      #expect(!report.isIntact)
+      #expect(report.summary.contains(expected), "\(report.summary)")
+    }
+  }
+
   @Test func besideARunningStoreItHolds() throws {
     try withGoodLine { directory in
       let store = try RecordStore(directory: directory, line: "L01")

@@ -164,7 +164,7 @@ public enum ExportCheck {
   private static func blocks(
     of name: String, in folder: String, _ body: (UnsafeRawBufferPointer) throws(Wrong) -> Void
   ) throws(Wrong) {
-    let descriptor = open(folder + "/" + name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    let descriptor = open(folder + "/" + name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw Wrong(
         sentence: errno == ENOENT
