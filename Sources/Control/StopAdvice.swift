@@ -13,7 +13,8 @@ extension StopReason {
     case .storageFault: "Nothing can be recorded: call maintenance; free space or mend the disk."
     case .rejectNotConfirmed:
       "Look for the pack between gate and bin; check gate, air and reject sensor; then release."
-    case .limitExceeded: "Find out why packs fail: print, lighting, scanner, batch; then release."
+    case .limitExceeded:
+      "The alarm says whether packs fail or the PLC does not follow; clear the cause, then release."
     case .noBatchRunning: "Start a batch, then release."
     case .linkLost: "See that the machine stands; check cable, switch and PLC; then release."
     case .badPackPassed:
