@@ -18,6 +18,9 @@ enum Report {
 
   static func text(_ facts: Facts) -> String {
     var text = "\n" + table(facts.reckoning.rows)
+    text +=
+      "\nA unit that the daemon did not watch to its end (kill, lost link, PLC restart) is in doubt there, or\n"
+    text += "counts as rejected by 15: never as passed.\n"
     text += "\n\(facts.reckoning.serialsCompared) serials compared one by one; "
     text += "the daemon was killed \(facts.kills) times; the operator released the line "
     text += "\(facts.releases) times and acknowledged \(facts.acknowledged) alarms.\n"

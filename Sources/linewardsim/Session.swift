@@ -221,7 +221,7 @@ final class Session {
       person.came(
         LineOperator.Answer(
           code: code, output: running.process.output,
-          errors: View.firstLine(running.process.errors)), to: running.errand, now: now)
+          errors: View.oneLine(running.process.errors)), to: running.errand, now: now)
       if person.lastDone != before { say("operator: \(person.lastDone)", now: now) }
     }
     guard let next = person.next(now: now) else { return }

@@ -102,6 +102,13 @@ struct View {
     return "\(tenths / 10).\(tenths % 10) s"
   }
 
+  /// A refusal and its causes on one line.
+  static func oneLine(_ bytes: [UInt8]) -> String {
+    String(decoding: bytes.prefix(500), as: UTF8.self).split(separator: "\n").map { line in
+      String(line.drop { $0 == " " || $0 == "-" })
+    }.joined(separator: " ")
+  }
+
   /// The first line of what a command said.
   static func firstLine(_ bytes: [UInt8]) -> String {
     String(decoding: bytes.prefix { $0 != 0x0A }.prefix(500), as: UTF8.self)
