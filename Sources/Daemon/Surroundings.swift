@@ -103,7 +103,10 @@ final class Surroundings: @unchecked Sendable {
     guard answer >= 0 else {
       if wasSynchronised == nil {
         logger.notice(
-          "whether the clock is synchronised cannot be seen: \(String(cString: strerror(-answer)))")
+          answer == -EPERM
+            ? "a time service that loses its server is not seen: the unit keeps the clock closed (ProtectClock)"
+            : "a time service that loses its server is not seen: \(String(cString: strerror(-answer)))"
+        )
         wasSynchronised = false
       }
       return
