@@ -32,6 +32,21 @@ public struct SignedHead: Sendable, Hashable {
     self.note = note
   }
 
+  /// Reads notes that stand one after the other, with empty lines between them; nil when anything else is there.
+  public static func list(in text: String) -> [SignedHead]? {
+    var heads: [SignedHead] = []
+    var note = ""
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      if note.isEmpty && line.isEmpty { continue }
+      note += line + "\n"
+      guard line.hasPrefix("\u{2014} ") else { continue }
+      guard let head = SignedHead(note: note) else { return nil }
+      heads.append(head)
+      note = ""
+    }
+    return note.isEmpty ? heads : nil
+  }
+
   init(sequence: Int64, hash: ChainHash, note: String) {
     self.sequence = sequence
     self.hash = hash

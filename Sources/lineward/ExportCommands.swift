@@ -112,7 +112,7 @@ extension RecordsCommands {
       guard stat(folder, &information) == 0, information.st_mode & S_IFMT == S_IFDIR else {
         throw Failure.badInput("There is no folder \(Plain.text(folder)).")
       }
-      let key = try readKey()
+      let key = try RecordsCommands.key(in: key)
       var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
       let report = ExportCheck.check(folder: folder, key: key, allowUnsigned: unsigned) {
         progress.show(ProgressReply(phase: "checking records", done: $0, total: $1))
@@ -125,18 +125,6 @@ extension RecordsCommands {
         options.json
           ? [Wire.json(reply)] : Render(colours: Output.hasColours).exportCheck(reply))
       if !reply.holds { throw ExitStatus.no }
-    }
-
-    private func readKey() throws -> HeadKey? {
-      guard let path = key else { return nil }
-      let shown = Plain.text(path)
-      guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-        throw Failure.badInput("The key \(shown) cannot be read.")
-      }
-      guard let key = HeadKey(text) else {
-        throw Failure.badInput("\(shown) holds no key; it has one line: name+id+key.")
-      }
-      return key
     }
   }
 

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CLinux
 internal import Control
+internal import Foundation
 internal import Glibc
 internal import Records
 
@@ -20,6 +21,9 @@ struct RecordsCommands: ParsableCommand {
       discussion: """
         Exit status 1, and the first bad record, when the chain is broken. With a directory, or when \
         the daemon is not reachable, this program reads the records itself and changes nothing.
+
+        Only a signed head that was kept elsewhere (heads.txt of an export) shows that the end was not \
+        cut off nor the whole chain written anew: give it, and the key, with --heads and --key.
         """)
 
     @Option(
@@ -27,6 +31,15 @@ struct RecordsCommands: ParsableCommand {
         "Check the records in this directory, without the daemon.", valueName: "directory"),
       completion: .directory)
     var directory: String?
+    @Option(
+      help: ArgumentHelp(
+        "File with signed heads kept elsewhere, which the records must contain.", valueName: "file"),
+      completion: .file())
+    var heads: String?
+    @Option(
+      help: ArgumentHelp("File with the public key (head-key.pub).", valueName: "file"),
+      completion: .file())
+    var key: String?
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
@@ -38,6 +51,10 @@ struct RecordsCommands: ParsableCommand {
 
     private func verify() throws -> VerifyReply {
       if let directory { return try verify(offline: directory) }
+      // The daemon knows neither; reading beside it harms nobody.
+      if heads != nil || key != nil {
+        return try verify(offline: RecordsCommands.defaultDirectory)
+      }
       do {
         return try options.answer(.recordsVerify, for: VerifyReply.self)
       } catch let failure as Failure where failure.exit == .unreachable {
@@ -53,9 +70,12 @@ struct RecordsCommands: ParsableCommand {
 
     private func verify(offline directory: String) throws -> VerifyReply {
       try RecordsCommands.look(directory)
+      let known = try heads.map { try RecordsCommands.heads(in: $0) } ?? []
+      let key = try RecordsCommands.key(in: key)
       var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
       defer { progress.clear() }
-      let report = RecordVerifier.verify(directory: directory) { done, total in
+      let report = RecordVerifier.verify(directory: directory, known: known, key: key) {
+        done, total in
         progress.show(ProgressReply(phase: "checking records", done: done, total: total))
       }
       // Not records that fail, but none that this program could check.
@@ -66,6 +86,31 @@ struct RecordsCommands: ParsableCommand {
         fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
         lastHash: "\(report.lastHash)")
     }
+  }
+
+  /// The signed heads in a file.
+  static func heads(in path: String) throws(Failure) -> [SignedHead] {
+    let shown = Plain.text(path)
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+      throw .badInput("The heads \(shown) cannot be read.")
+    }
+    guard let heads = SignedHead.list(in: text), !heads.isEmpty else {
+      throw .badInput("\(shown) holds no signed heads, or something else beside them.")
+    }
+    return heads
+  }
+
+  /// The public key in a file, nil where none is named.
+  static func key(in path: String?) throws(Failure) -> HeadKey? {
+    guard let path else { return nil }
+    let shown = Plain.text(path)
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+      throw .badInput("The key \(shown) cannot be read.")
+    }
+    guard let key = HeadKey(text) else {
+      throw .badInput("\(shown) holds no key; it has one line: name+id+key.")
+    }
+    return key
   }
 
   /// - Throws: Why a directory of records cannot be read.

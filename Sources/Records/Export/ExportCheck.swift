@@ -191,24 +191,17 @@ public enum ExportCheck {
   ) throws(Wrong) -> [Int64: ChainHash] {
     let text = String(
       decoding: try contents(of: ExportManifest.headsName, in: folder), as: UTF8.self)
+    guard let notes = SignedHead.list(in: text) else {
+      throw Wrong(sentence: "\(ExportManifest.headsName) holds something that is no signed head.")
+    }
     var heads: [Int64: ChainHash] = [:]
-    var note = ""
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      // The empty line between two notes.
-      if note.isEmpty && line.isEmpty { continue }
-      note += line + "\n"
-      guard line.hasPrefix("\u{2014} ") else { continue }
-      guard let head = SignedHead(note: note) else { break }
+    for head in notes {
       if let key, !head.isSigned(by: key) {
         throw Wrong(
           sentence: "\(ExportManifest.headsName): the head of record \(head.sequence) has no right "
             + "signature by \(key.name).")
       }
       heads[head.sequence] = head.hash
-      note = ""
-    }
-    guard note.isEmpty else {
-      throw Wrong(sentence: "\(ExportManifest.headsName) holds something that is no signed head.")
     }
     return heads
   }
