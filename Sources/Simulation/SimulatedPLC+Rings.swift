@@ -37,18 +37,19 @@ extension SimulatedPLC {
     unwritten.append((unit: unit.number, outcome: outcome))
   }
 
-  /// The PLC no longer knows which unit is where: all accepts are forgotten.
-  public mutating func losePosition() -> [Event] {
-    var events: [Event] = []
-    forgetAccepts(&events)
-    return events
-  }
+  /// The PLC no longer knows which unit is where: the next scan forgets all accepts.
+  public mutating func losePosition() { positionIsLost = true }
 
+  /// Also an accept that is still on its way may not count: it names a pack that may lie somewhere else by now.
   mutating func forgetAccepts(_ events: inout [Event]) {
     var any = false
-    for index in held.indices where held[index].standing == .accepted && held[index].gate == nil {
-      held[index].standing = .forgotten
-      any = true
+    for index in held.indices where held[index].gate == nil {
+      switch held[index].standing {
+      case .accepted, .unjudged:
+        held[index].standing = .forgotten
+        any = true
+      case .refused, .forgotten: break
+      }
     }
     if any { events.append(.acceptsForgotten) }
   }

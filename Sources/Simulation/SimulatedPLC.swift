@@ -55,6 +55,8 @@ public struct SimulatedPLC: Sendable {
     public static let outcomesUnrecorded = Causes(rawValue: 64)
     /// A PackML command.
     public static let command = Causes(rawValue: 128)
+    /// The machine has a reason of its own.
+    public static let machine = Causes(rawValue: 256)
   }
 
   /// Inputs of the machine, offset 6.
@@ -108,7 +110,7 @@ public struct SimulatedPLC: Sendable {
       case accepted
       /// Rejected, or its accept withdrawn; no later accept counts.
       case refused(UInt16)
-      /// Its accept was forgotten; no later accept counts.
+      /// Its place became doubtful before the gate; no accept counts any more.
       case forgotten
     }
   }
@@ -133,6 +135,8 @@ public struct SimulatedPLC: Sendable {
   public internal(set) var registers: [UInt16]
   /// The inputs as wired, taken over by the next scan.
   public var inputs: Inputs = []
+  /// Whether the machine itself wants to stand, for a reason that no register tells.
+  public var machineHolds = false
   /// The epoch of this start; 0 before the first.
   public private(set) var epoch: UInt16 = 0
   /// Whether it has power; without, it answers nothing, drives nothing and forgets all.
@@ -150,6 +154,7 @@ public struct SimulatedPLC: Sendable {
   var outcomeRecorded: UInt16 = 0
   var unwritten: [(unit: UInt16, outcome: Outcome)] = []
   var halfWritten: UInt16?
+  var positionIsLost = false
   private var hostHeartbeat: UInt16 = 0
   private var hostHeartbeatAt: Nanoseconds?
   private var ownHeartbeat: UInt16 = 0
@@ -189,6 +194,7 @@ public struct SimulatedPLC: Sendable {
     held.removeAll()
     unwritten.removeAll()
     halfWritten = nil
+    positionIsLost = false
   }
 
   /// Starts, as after power came back.
@@ -246,9 +252,11 @@ public struct SimulatedPLC: Sendable {
       takeVerdicts(&events)
       if takeCommand() { causes.insert(.command) }
     }
-    if inputs.contains(.guardOpen) { forgetAccepts(&events) }
+    if inputs.contains(.guardOpen) || positionIsLost { forgetAccepts(&events) }
+    positionIsLost = false
     writeOutcomes(&events)
     if outcomesUnrecorded >= settings.slots / 2 { causes.insert(.outcomesUnrecorded) }
+    if machineHolds { causes.insert(.machine) }
     turnLatch(causes, heartbeatMoved: heartbeatMoved, &events)
     publish()
     return events
