@@ -24,6 +24,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   case clockNotSynchronised = 20
   case diskSpaceLow = 21
   case diskFilling = 22
+  case challengeFailed = 50
+  case challengeDue = 51
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -68,6 +70,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .clockNotSynchronised: "clock_not_synchronised"
     case .diskSpaceLow: "disk_space_low"
     case .diskFilling: "disk_filling"
+    case .challengeFailed: "challenge_failed"
+    case .challengeDue: "challenge_due"
     }
   }
 
@@ -76,12 +80,12 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     switch self {
     case .badPackPassed, .stopNotConfirmed: .highest
     case .storageFault, .rejectNotConfirmed, .linkLost, .trackingInDoubt, .outcomeMissing,
-      .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow:
+      .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow, .challengeFailed:
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling:
       .medium
-    case .machineNotReady, .clockNotSynchronised: .low
+    case .machineNotReady, .clockNotSynchronised, .challengeDue: .low
     }
   }
 
@@ -132,6 +136,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       "Find out who set the clock; records keep their order, but their times jump here."
     case .clockNotSynchronised:
       "Check the time service and its server; records go by the machine's own clock until then."
+    case .challengeFailed:
+      "A bad pack may pass here: find it, mend reader or gate, then run the challenge test again."
+    case .challengeDue:
+      "Run the challenge test at this station before the line stops for it."
     case .diskSpaceLow:
       "Free space on the disk of the records now: when it is full, the line stops."
     case .diskFilling:

@@ -114,6 +114,24 @@ public struct Configuration: Sendable, Hashable {
     public var outcome: Duration
   }
 
+  /// `[challenge]`.
+  public struct Challenge: Sendable, Hashable {
+    /// The packs of each test, words of `Challenge.words`.
+    public var packs: [String]
+    /// A station may run so many hours after a passed test; 0: none is needed.
+    public var everyHours: Int
+    /// Whether each batch start needs one.
+    public var afterBatchStart: Bool
+    /// What has not come by then is missing.
+    public var timeout: Duration
+
+    /// All words for packs.
+    public static let words = [
+      "no_read", "not_gs1", "wrong_gtin", "wrong_lot", "wrong_expiry", "unknown", "duplicate",
+      "low_grade",
+    ]
+  }
+
   /// `[line]`.
   public var line: Line
   /// `[storage]`.
@@ -134,6 +152,8 @@ public struct Configuration: Sendable, Hashable {
   public var orderWindow: Int?
   /// `[limits]`.
   public var limits: Limits
+  /// `[challenge]`.
+  public var challenge: Challenge
   /// `containment.duration_minutes`.
   public var containmentMinutes: Int
 

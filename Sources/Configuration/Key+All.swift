@@ -19,13 +19,17 @@ extension Key {
     ),
     ("verification", false, "How reads are held against the batch."),
     ("limits", false, "Each one breached raises an alarm and stops the line."),
+    (
+      "challenge", false,
+      "The challenge test: known bad packs are sent through a station, and each has to be rejected and seen so."
+    ),
     ("containment", false, "The containment playbook."),
   ]
 
   static let milliseconds: ClosedRange<Int64> = 1...60_000
 
   static let all: [Key] =
-    general + roles + scanner + plc + station + verification + limits + containment
+    general + roles + scanner + plc + station + verification + limits + challenge + containment
 
   private static let general = [
     Key(
@@ -271,6 +275,27 @@ extension Key {
       sentence: """
         Every unit has its outcome within this, counted only while the conveyor moves; longer than from read station to gate.
         """),
+  ]
+
+  private static let challenge = [
+    Key(
+      table: "challenge", name: "packs", kind: .texts,
+      fallback: .texts(["no_read", "duplicate", "wrong_lot", "unknown"]),
+      sentence: """
+        The packs of each test: "no_read", "not_gs1", "wrong_gtin", "wrong_lot", "wrong_expiry", "unknown", "duplicate", \
+        "low_grade".
+        """),
+    Key(
+      table: "challenge", name: "every_hours", kind: .number(0...744), fallback: .number(0),
+      sentence: """
+        A station may run so many hours after a test that it passed; then the line stops (reason 14). 0: no test is needed.
+        """),
+    Key(
+      table: "challenge", name: "after_batch_start", kind: .flag, fallback: .flag(false),
+      sentence: "Whether each start of a batch needs a passed test at every station with a gate."),
+    Key(
+      table: "challenge", name: "timeout_minutes", kind: .number(1...240), fallback: .number(10),
+      sentence: "A test whose packs have not all been rejected by then has failed."),
   ]
 
   private static let containment = [

@@ -20,9 +20,10 @@ extension Reader {
     let order = text(only("verification"), "verification.order")
     let window = number(only("verification"), "verification.order_window")
     let limits = limits(only("limits"))
+    let challenge = challenge(only("challenge"))
     let minutes = number(only("containment"), "containment.duration_minutes")
     guard let line, let directory, let minFree, let socket, let roles, let grade, let order,
-      let window, let limits, let minutes
+      let window, let limits, let challenge, let minutes
     else {
       return nil
     }
@@ -33,10 +34,35 @@ extension Reader {
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
       orderWindow: order == "printed" ? window : nil, limits: limits,
-      containmentMinutes: minutes)
+      challenge: challenge, containmentMinutes: minutes)
   }
 
   // MARK: One table
+
+  private mutating func challenge(_ table: Table) -> Configuration.Challenge? {
+    let packs = texts(table, "challenge.packs")
+    for entry in table.lists["packs"] ?? [] {
+      guard case .string(let text) = entry.content,
+        !Configuration.Challenge.words.contains(text)
+      else { continue }
+      fail(
+        "challenge.packs", entry,
+        "\(Key.quoted(text)) has to be "
+          + Key.either(Configuration.Challenge.words.map(Key.quoted)))
+    }
+    if let packs, packs.isEmpty || Set(packs).count < packs.count {
+      fail(
+        "challenge.packs", line: table.line(of: "packs"),
+        "each pack has to stand once, and there has to be one")
+    }
+    let hours = number(table, "challenge.every_hours")
+    let afterStart = flag(table, "challenge.after_batch_start")
+    let minutes = number(table, "challenge.timeout_minutes")
+    guard let packs, let hours, let afterStart, let minutes else { return nil }
+    return Configuration.Challenge(
+      packs: packs, everyHours: hours, afterBatchStart: afterStart,
+      timeout: .seconds(minutes * 60))
+  }
 
   private mutating func roles(_ table: Table) -> Configuration.Roles? {
     var roles: [String: [String]] = [:]

@@ -42,6 +42,10 @@ public enum Command: Sendable, Equatable {
   case acknowledge(id: String, occurrence: UInt32, comment: String?)
   /// Resets a latched alarm.
   case reset(id: String)
+  /// Starts a challenge test at a station.
+  case challengeStart(station: String)
+  /// Ends one without a result.
+  case challengeCancel(station: String, reason: String)
   /// Scanners and their health.
   case scanners
   /// PLCs and their health.
@@ -67,7 +71,7 @@ public enum Command: Sendable, Equatable {
       .recordsVerify:
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
-      .reset, .serial, .recordsExport:
+      .reset, .serial, .recordsExport, .challengeStart, .challengeCancel:
       false
     }
   }
@@ -104,6 +108,8 @@ public enum Command: Sendable, Equatable {
     case alarms
     case acknowledge = "ack"
     case reset
+    case challengeStart = "challenge start"
+    case challengeCancel = "challenge cancel"
     case scanners
     case plcs
     case recordsVerify = "records verify"
@@ -128,6 +134,8 @@ public enum Command: Sendable, Equatable {
     case .alarms: .alarms
     case .acknowledge: .acknowledge
     case .reset: .reset
+    case .challengeStart: .challengeStart
+    case .challengeCancel: .challengeCancel
     case .scanners: .scanners
     case .plcs: .plcs
     case .recordsVerify: .recordsVerify
@@ -138,7 +146,7 @@ public enum Command: Sendable, Equatable {
 
 extension Command: Codable {
   private enum Key: String, CodingKey {
-    case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment
+    case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment, station
     case printOrder = "print_order"
   }
 
@@ -193,6 +201,9 @@ extension Command: Codable {
           id: try text(.id), occurrence: try occurrence(),
           comment: try optionalText(.comment))
       case .reset: .reset(id: try text(.id))
+      case .challengeStart: .challengeStart(station: try text(.station))
+      case .challengeCancel:
+        .challengeCancel(station: try text(.station), reason: try text(.reason))
       case .scanners: .scanners
       case .plcs: .plcs
       case .recordsVerify: .recordsVerify
@@ -234,6 +245,11 @@ extension Command: Codable {
       try fields.encodeIfPresent(comment, forKey: .comment)
     case .reset(let id), .recordsExport(let id):
       try fields.encode(id, forKey: .id)
+    case .challengeStart(let station):
+      try fields.encode(station, forKey: .station)
+    case .challengeCancel(let station, let reason):
+      try fields.encode(station, forKey: .station)
+      try fields.encode(reason, forKey: .reason)
     }
   }
 

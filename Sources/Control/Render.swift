@@ -111,11 +111,42 @@ public struct Render: Sendable {
       if station.inStep == false {
         lines.append("  " + colour(.yellow, "not in step with the PLC: every pack is rejected"))
       }
+      if let challenge = station.challenge, let line = challengeLine(challenge) {
+        lines.append("  " + line)
+      }
       if let open = station.openUnits, open > 0 {
         lines.append("  \(number(open)) on the way to the gate")
       }
     }
     return lines
+  }
+
+  /// One line for a test that runs or is due, nil while there is nothing to do.
+  private func challengeLine(_ challenge: ChallengeStatus) -> String? {
+    if challenge.running {
+      let list = challenge.missing.map { plain($0) }.joined(separator: ", ")
+      return colour(.yellow, "challenge test: no pack passes; still to send: \(list)")
+    }
+    return challenge.due.map { colour(.yellow, "challenge test due: " + plain($0)) }
+  }
+
+  /// How each station stands with its challenge test.
+  public func challenges(_ status: StatusReply) -> [String] {
+    let stations = status.stations.filter { $0.challenge != nil }
+    guard !stations.isEmpty else { return ["No station has a gate whose rejects are confirmed."] }
+    return stations.flatMap { station -> [String] in
+      guard let challenge = station.challenge else { return [] }
+      var lines = ["Station \(plain(station.name))"]
+      if challenge.running {
+        lines.append(colour(.yellow, "  running: no pack passes here until it has ended"))
+        lines += challenge.confirmed.map { "  rejected and seen: \(plain($0))" }
+        lines += challenge.missing.map { "  still to send:     \(plain($0))" }
+      } else if let due = challenge.due {
+        lines.append(colour(.yellow, "  due: \(plain(due))"))
+      }
+      lines.append("  last passed: \(challenge.passedAt.map { plain($0) } ?? "never")")
+      return lines
+    }
   }
 
   private func phrase(verdict number: UInt16) -> String {

@@ -142,13 +142,16 @@ public struct StationStatus: Sendable, Equatable, Codable {
   public var openUnits: Int?
   /// Whether it is in step with the PLC; null from a daemon that does not say.
   public var inStep: Bool?
+  /// The challenge test; null at a station without a gate, and from a daemon that does not say.
+  public var challenge: ChallengeStatus?
 
   /// Makes a reply.
   ///
   /// `rejectedBy` has the counts by verdict number: index 2 is verdict 2. Zeroes are left out of the reply.
   public init(
     name: String, units: Int, accepted: Int, rejectedBy: [Int], passed: Int, inDoubt: Int,
-    scannerOnline: Bool, plcOnline: Bool, openUnits: Int? = nil, inStep: Bool? = nil
+    scannerOnline: Bool, plcOnline: Bool, openUnits: Int? = nil, inStep: Bool? = nil,
+    challenge: ChallengeStatus? = nil
   ) {
     self.name = name
     self.units = units
@@ -164,14 +167,46 @@ public struct StationStatus: Sendable, Equatable, Codable {
     plc = plcOnline ? "online" : "offline"
     self.openUnits = openUnits
     self.inStep = inStep
+    self.challenge = challenge
   }
 
   private enum CodingKeys: String, CodingKey {
-    case name, units, accepted, rejected, passed, scanner, plc
+    case name, units, accepted, rejected, passed, scanner, plc, challenge
     case rejectedBy = "rejected_by"
     case inDoubt = "in_doubt"
     case openUnits = "open_units"
     case inStep = "in_step"
+  }
+}
+
+/// How a station stands with its challenge test.
+public struct ChallengeStatus: Sendable, Equatable, Codable {
+  /// Whether one runs: then no pack passes at this station.
+  public var running: Bool
+  /// Packs still to be sent, words of the configuration's `challenge.packs`.
+  public var missing: [String]
+  /// Packs that were rejected and seen so.
+  public var confirmed: [String]
+  /// When the last one was passed, RFC 3339; null: never.
+  public var passedAt: String?
+  /// Why no pack may pass before one is passed; null: they may.
+  public var due: String?
+
+  /// Makes a reply.
+  public init(
+    running: Bool = false, missing: [String] = [], confirmed: [String] = [],
+    passedAt: String? = nil, due: String? = nil
+  ) {
+    self.running = running
+    self.missing = missing
+    self.confirmed = confirmed
+    self.passedAt = passedAt
+    self.due = due
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case running, missing, confirmed, due
+    case passedAt = "passed_at"
   }
 }
 

@@ -196,7 +196,12 @@ final class Composition: Sendable {
         stopConfirm: Instant.Span(configuration.limits.stopConfirm),
         outcome: Instant.Span(configuration.limits.outcome)),
       minimumGradeTenths: configuration.minimumGradeTenths,
-      orderWindow: configuration.orderWindow)
+      orderWindow: configuration.orderWindow,
+      challenge: LineSettings.Challenge(
+        packs: configuration.challenge.packs.compactMap(Verdict.init(challengePack:)),
+        everyHours: configuration.challenge.everyHours,
+        afterBatchStart: configuration.challenge.afterBatchStart,
+        timeout: Instant.Span(configuration.challenge.timeout)))
   }
 
   private static func linkSettings(

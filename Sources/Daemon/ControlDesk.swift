@@ -88,6 +88,13 @@ final class ControlDesk: Sendable {
       order(
         .acknowledge(id: id, occurrence: occurrence, comment: comment ?? ""), peer, responder)
     case .reset(let id): order(.reset(id: id), peer, responder)
+    case .challengeStart(let station): order(.challengeStart(station: station), peer, responder)
+    case .challengeCancel(let station, let reason):
+      guard !reason.isEmpty else {
+        responder.finish(.failure(.usage("\(command.words) needs a reason.")))
+        return
+      }
+      order(.challengeCancel(station: station, reason: reason), peer, responder)
     case .scanners: responder.finish(.success(.scanners(scanners())))
     case .plcs:
       let plcs = plcs

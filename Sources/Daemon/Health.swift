@@ -82,6 +82,7 @@ extension Notice.Topic {
     case .badPackPassed: .badPackPassed
     case .rejectNotConfirmed: .rejectNotConfirmed
     case .unitInDoubt: .unitInDoubt
+    case .challenge: .challenge
     case .alarmRaised: .alarmRaised
     case .alarmReturned: .alarmReturned
     case .alarmAcknowledged: .alarmAcknowledged

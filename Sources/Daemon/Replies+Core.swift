@@ -20,9 +20,19 @@ extension StatusReply {
           name: station.name, units: station.counters.units, accepted: station.counters.accepted,
           rejectedBy: station.counters.rejectedBy, passed: station.counters.passed,
           inDoubt: station.counters.inDoubt, scannerOnline: station.scannerOnline,
-          plcOnline: station.plcOnline, openUnits: station.openUnits, inStep: station.inStep)
+          plcOnline: station.plcOnline, openUnits: station.openUnits, inStep: station.inStep,
+          challenge: station.challenge.map(ChallengeStatus.init))
       },
       alarms: AlarmCounts(active: status.alarms.count, unacknowledged: status.unacknowledged))
+  }
+}
+
+extension ChallengeStatus {
+  init(_ challenge: LineStatus.Challenge) {
+    self.init(
+      running: challenge.isRunning, missing: challenge.missing.compactMap(\.challengePack),
+      confirmed: challenge.confirmed.compactMap(\.challengePack),
+      passedAt: challenge.passedAt.map(WallTime.text(milliseconds:)), due: challenge.due)
   }
 }
 

@@ -83,7 +83,8 @@ public struct Roles: Sendable {
       .recordsVerify:
       nil
     case .batchClose(_, .some): [.supervisor]
-    case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge:
+    case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge,
+      .challengeStart, .challengeCancel:
       [.operator, .supervisor]
     case .recordsExport: [.quality, .supervisor]
     case .lineStop: Set(Role.allCases)

@@ -25,6 +25,7 @@ public enum MessageID: String, Sendable, CaseIterable {
   case badPackPassed = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a43"
   case rejectNotConfirmed = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a44"
   case unitInDoubt = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a45"
+  case challenge = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a46"
   case alarmRaised = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a50"
   case alarmReturned = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a51"
   case alarmAcknowledged = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a52"

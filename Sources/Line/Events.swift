@@ -44,6 +44,10 @@ public enum LineCommand: Sendable {
   case reload(LineSettings, detail: String, recorded: [UInt8] = [])
   /// The records of the batch of this id are about to be copied for somebody.
   case export(batch: String)
+  /// Starts a challenge test at the station of this name.
+  case challengeStart(station: String)
+  /// Ends it without a result.
+  case challengeCancel(station: String, reason: String)
   /// The daemon ends in order.
   case shutDown
 }
@@ -114,7 +118,7 @@ public struct Notice: Sendable, Hashable {
     case trackingInDoubt, trackingInStep
     case unitRejected, badPackPassed, rejectNotConfirmed, unitInDoubt
     case alarmRaised, alarmReturned, alarmAcknowledged, alarmReset
-    case commandRefused, storageFault, reloaded
+    case commandRefused, storageFault, reloaded, challenge
   }
 
   /// How grave a notice is.
@@ -191,5 +195,21 @@ public struct LineStatus: Sendable {
     public var inStep: Bool
     /// The PLC's header as last read, nil while the link is down.
     public var plc: PLCSnapshot?
+    /// The challenge test, nil at a station without a gate.
+    public var challenge: Challenge?
+  }
+
+  /// How a station stands with its challenge test.
+  public struct Challenge: Sendable {
+    /// Whether one runs.
+    public var isRunning: Bool
+    /// What is still to be sent.
+    public var missing: [Verdict]
+    /// What was rejected and seen so.
+    public var confirmed: [Verdict]
+    /// Wall time of the last one passed, milliseconds since 1970.
+    public var passedAt: Int64?
+    /// Why none may pass before one is passed, nil: they may.
+    public var due: String?
   }
 }

@@ -7,6 +7,7 @@ extension LineController {
     var standing: StopReasons = []
     if storageFault != nil { standing.insert(StopReasons(.storageFault)) }
     if runningBatch == nil { standing.insert(StopReasons(.noBatchRunning)) }
+    if challengeIsDue { standing.insert(StopReasons(.challengeDue)) }
     for station in stations {
       for scanner in station.settings.scanners where !scannersOnline[scanner] {
         standing.insert(StopReasons(.scannerLost))
@@ -92,6 +93,7 @@ extension LineController {
         }
       }
     }
+    causes += stations.indices.compactMap(challengeObstacle)
     for alarm in alarms.active
     where alarm.kind == .badPackPassed && alarm.state.isUnacknowledged {
       causes.append("alarm \(alarm.id) is not acknowledged: \(alarm.message)")

@@ -19,12 +19,14 @@ extension LineController {
       }
     }
     checkConfirmation(now: now)
+    advanceChallenges(now: now)
   }
 
   private mutating func outcomeIsMissing(_ open: OpenUnit, station: Int, now: Instant) {
     let name = stations[station].settings.name
     let serial = serialText(open)
     endInDoubt(open, station: station, detail: "no outcome came in time")
+    challengeUnitMissing(open, station: station, now: now)
     let message = "unit \(open.unit)\(serial.isEmpty ? "" : ", serial \(serial),") has no outcome"
     raise(.outcomeMissing, place: name, message: message, again: true)
     if open.verdict == .accept {
@@ -248,6 +250,13 @@ extension LineController {
       detail = breach
     }
     if verdict == .accept, let grade, grade < settings.minimumGradeTenths { verdict = .gradeTooLow }
+    if stations[station].challenge != nil {
+      // What runs through a challenge test touches no serial; a good pack may come again afterwards.
+      conclude(
+        station: station, unit: unit, verdict == .accept ? .notPermitted : verdict, reads: reads,
+        detail: verdict == .accept ? "a good pack during a challenge test" : detail, now: now)
+      return
+    }
     var state: SerialState?
     if verdict == .accept {
       let taken: SerialState = stations[station].settings.tracksTriggers ? .encoded : .commissioned
@@ -281,7 +290,8 @@ extension LineController {
       Record(
         .verdict, station: station, unit: unit,
         batch: batch ?? runningBatch.map { batches[$0].number } ?? 0, row: row,
-        code: verdict.rawValue, state: state, raw: raw, detail: detail))
+        code: verdict.rawValue, number: stations[station].challenge?.number ?? 0, state: state,
+        raw: raw, detail: detail))
     if stations[station].settings.tracksTriggers {
       stations[station].stampLastUnit(moving: stations[station].moving(at: now))
     }
@@ -548,6 +558,12 @@ extension LineController {
         state: open.flatMap { stateAfter(outcome, station: station, open: $0, accepted: accepted) },
         detail: detail))
     waitingOutcomes.insert(station)
+    defer {
+      if let open, open.challenge != 0, !open.isMissing {
+        challengeOutcome(
+          outcome, of: open, station: station, pack: "unit \(unit)", now: now)
+      }
+    }
     let serial = open.map { serialText($0) } ?? ""
     let pack = "unit \(unit)" + (serial.isEmpty ? "" : ", serial \(serial)")
     switch outcome {

@@ -30,6 +30,8 @@ public struct LineController: Sendable {
   /// Reasons as last seen, so that a change is noticed once.
   var reported: StopReasons = []
   var storageFault: String?
+  /// The number of the last challenge test.
+  var challenges: UInt32 = 0
 
   /// Until when the PLCs have to follow a stop; nil: confirmed, or nothing to confirm.
   var stopDeadline: Instant?
@@ -75,6 +77,10 @@ public struct LineController: Sendable {
     let names = stations.map(\.settings.name).joined(separator: "\n")
     emit(Record(.started, raw: Array(names.utf8), detail: detail))
     if !recorded.isEmpty { emit(Record(.settings, raw: recorded)) }
+    for index in stations.indices where stations[index].challenge != nil {
+      endChallenge(
+        index, .cancelled, "the daemon started anew", actor: "", now: Instant(nanoseconds: 0))
+    }
   }
 
   // MARK: One event
@@ -113,6 +119,7 @@ public struct LineController: Sendable {
     consider(releaseDeadline)
     consider(echoLostDeadline)
     for station in stations {
+      consider(station.challenge?.deadline)
       consider(station.tracking.deadline)
       consider(station.outcomeDeadline(limit: settings.limits.outcome))
     }
@@ -242,7 +249,9 @@ public struct LineController: Sendable {
       stations[station].doubtOnRecord = true
     case .trackingInStep:
       stations[station].doubtOnRecord = false
-    case .batchStarted: setBatch(record.batch, .running)
+    case .batchStarted:
+      setBatch(record.batch, .running)
+      for index in stations.indices { stations[index].challengedSinceStart = false }
     case .batchPaused: setBatch(record.batch, .paused)
     case .batchClosed:
       setBatch(record.batch, .closed)
@@ -250,6 +259,9 @@ public struct LineController: Sendable {
         batches[index].pool = nil
         batches[index].counts[.commissioned] = Int(record.number)
       }
+    case .challengeStarted, .challengeConfirmed, .challengeEnded:
+      challenges = max(challenges, record.number)
+      stations[station].challenged(record, wall: wall)
     case .permitGiven:
       for index in stations.indices { stations[index].resetRows() }
     case .alarmRaised:
@@ -323,12 +335,14 @@ public struct LineController: Sendable {
       line: settings.line, permit: permit && permitOnDisk, reasons: reasons.list,
       batch: current.map { batches[$0] },
       commissioned: current.map { batches[$0].counts[.commissioned] ?? 0 } ?? 0,
-      stations: stations.map { station in
-        LineStatus.Station(
+      stations: stations.indices.map { index in
+        let station = stations[index]
+        return LineStatus.Station(
           name: station.settings.name, counters: station.counters,
           scannerOnline: station.settings.scanners.allSatisfy { scannersOnline[$0] },
           plcOnline: station.link.generation != nil, openUnits: station.unended,
-          inStep: !station.tracking.isInDoubt, plc: station.link.snapshot)
+          inStep: !station.tracking.isInDoubt, plc: station.link.snapshot,
+          challenge: challengeStatus(index))
       }, alarms: alarms.active, unacknowledged: alarms.unacknowledgedCount)
   }
 

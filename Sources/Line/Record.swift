@@ -95,6 +95,13 @@ public struct Record: Sendable, Hashable {
     /// The settings that verdicts depend on, in force from here on: raw holds them.
     case settings = 53
 
+    /// A challenge test began: number is its number, raw the verdicts that it has to show, a byte each.
+    case challengeStarted = 65
+    /// A pack of it was rejected for its own reason, and the reject was seen: code is the verdict.
+    case challengeConfirmed = 66
+    /// It ended: code is a `ChallengeResult`.
+    case challengeEnded = 67
+
     /// The word in exports and JSON, for people who read records years later.
     public var word: String { "\(self)" }
   }

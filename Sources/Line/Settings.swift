@@ -12,11 +12,13 @@ public struct LineSettings: Sendable, Hashable {
   public var minimumGradeTenths: Int
   /// Reads have to follow the print order, at most so far ahead of the last; nil: they come in any order.
   public var orderWindow: Int?
+  /// `[challenge]`.
+  public var challenge: Challenge
 
   /// Makes settings.
   public init(
     line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
-    minimumGradeTenths: Int = 15, orderWindow: Int? = nil
+    minimumGradeTenths: Int = 15, orderWindow: Int? = nil, challenge: Challenge = Challenge()
   ) {
     self.line = line
     self.scanners = scanners
@@ -24,6 +26,30 @@ public struct LineSettings: Sendable, Hashable {
     self.limits = limits
     self.minimumGradeTenths = minimumGradeTenths
     self.orderWindow = orderWindow
+    self.challenge = challenge
+  }
+
+  /// `[challenge]`: the test with known bad packs that shows that each is rejected.
+  public struct Challenge: Sendable, Hashable {
+    /// The verdicts that each test has to show.
+    public var packs: [Verdict]
+    /// A station may run so many hours after one that it passed; 0: for ever.
+    public var everyHours: Int
+    /// Whether each start of a batch needs one.
+    public var afterBatchStart: Bool
+    /// A test whose packs have not all come by then has failed.
+    public var timeout: Instant.Span
+
+    /// Makes the rule; as it stands, a test is never due.
+    public init(
+      packs: [Verdict] = [.noRead, .duplicate, .wrongLot, .notInPool], everyHours: Int = 0,
+      afterBatchStart: Bool = false, timeout: Instant.Span = .milliseconds(600_000)
+    ) {
+      self.packs = packs
+      self.everyHours = everyHours
+      self.afterBatchStart = afterBatchStart
+      self.timeout = timeout
+    }
   }
 
   /// `[limits]`: each one breached raises an alarm and stops the line.

@@ -9,6 +9,8 @@ struct OpenUnit: Sendable {
   var row: Int32
   /// The conveyor's moving time when it was judged; nil for units from before a restart, which count from the first look.
   var movingAt: Int64
+  /// The challenge test that it belongs to, 0 none.
+  var challenge: UInt32 = 0
   /// Its outcome did not come in time: it ended in doubt, and a late outcome only adds to its history.
   var isMissing = false
 }
@@ -57,6 +59,14 @@ struct StationState: Sendable {
   /// on or the link begins anew: the link says each standstill once.
   var verdictNotTaken: UInt16?
   var outcomeUnreadable: UInt16?
+  /// The challenge test that runs here.
+  var challenge: Challenge?
+  /// Wall time of the last one that was passed, milliseconds since 1970.
+  var challengePassedAt: Int64?
+  /// Whether one was passed since the batch was started.
+  var challengedSinceStart = false
+  /// The last one failed, and none was passed since.
+  var challengeFailed = false
 
   init(_ settings: StationSettings) {
     self.settings = settings
@@ -73,6 +83,9 @@ struct StationState: Sendable {
   func open(_ unit: UInt16) -> OpenUnit? {
     openUnits.first { $0.unit == unit }
   }
+
+  /// Whether the PLC reports what its gate did, so that a challenge test can show something.
+  var hasGate: Bool { settings.tracksTriggers && settings.gateOutcomes }
 
   /// Units that have no end.
   var unended: Int { openUnits.count { !$0.isMissing } }
@@ -118,7 +131,7 @@ struct StationState: Sendable {
     } else {
       counters.rejectedBy[Int(verdict.rawValue)] += 1
     }
-    if verdict.countsTowardsLimits {
+    if verdict.countsTowardsLimits && record.number == 0 {
       rejectsInARow = verdict == .accept ? 0 : rejectsInARow + 1
       noReadsInARow = verdict == .noRead ? noReadsInARow + 1 : 0
     }
@@ -135,7 +148,7 @@ struct StationState: Sendable {
     openUnits.append(
       OpenUnit(
         unit: record.unit, verdict: verdict, batch: record.batch, row: record.row,
-        movingAt: movingTotal))
+        movingAt: movingTotal, challenge: record.number))
   }
 
   /// The moving clock of the unit just judged, once the live line knows it.
@@ -194,6 +207,30 @@ struct StationState: Sendable {
       let oldest = openUnits.firstIndex(where: { $0.isMissing })
     {
       openUnits.remove(at: oldest)
+    }
+  }
+
+  mutating func challenged(_ record: Record, wall: Int64) {
+    switch record.kind {
+    case .challengeStarted:
+      challenge = Challenge(
+        number: record.number, packs: record.raw.compactMap { Verdict(rawValue: UInt16($0)) },
+        actor: record.actor)
+    case .challengeConfirmed:
+      guard challenge?.number == record.number, let pack = Verdict(rawValue: record.code) else {
+        return
+      }
+      challenge?.confirmed.append(pack)
+    default:
+      challenge = nil
+      switch ChallengeResult(rawValue: record.code) {
+      case .passed:
+        challengePassedAt = wall
+        challengedSinceStart = true
+        challengeFailed = false
+      case .failed: challengeFailed = true
+      case .cancelled, nil: break
+      }
     }
   }
 

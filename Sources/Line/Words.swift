@@ -39,6 +39,31 @@ public enum Verdict: UInt16, Sendable, CaseIterable {
     }
   }
 
+  /// The word for a pack of a challenge test that gets this verdict, nil where there is none.
+  public var challengePack: String? {
+    switch self {
+    case .noRead: "no_read"
+    case .notGS1: "not_gs1"
+    case .wrongGTIN: "wrong_gtin"
+    case .wrongLot: "wrong_lot"
+    case .wrongExpiry: "wrong_expiry"
+    case .notInPool: "unknown"
+    case .duplicate: "duplicate"
+    case .gradeTooLow: "low_grade"
+    case .accept, .severalCodes, .stateForbids, .notPermitted, .outOfPrintOrder, .notDataMatrix,
+      .trackingInDoubt, .storageFault:
+      nil
+    }
+  }
+
+  /// The verdict that a pack of a challenge test has to get; nil for an unknown word.
+  public init?(challengePack word: String) {
+    guard let verdict = Verdict.allCases.first(where: { $0.challengePack == word }) else {
+      return nil
+    }
+    self = verdict
+  }
+
   /// Whether this verdict says something of the pack, and so counts towards the limits: 12, 15 and 16
   /// speak of the line and do not (contract, `[limits]`).
   public var countsTowardsLimits: Bool {

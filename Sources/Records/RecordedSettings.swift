@@ -11,6 +11,8 @@ public enum RecordedSettings {
   }
 
   private struct Fields: Codable {
+    /// Left out by versions that knew no challenge test.
+    var challenge: Challenge?
     var line: String
     var limits: Limits
     var minimumGradeTenths: Int
@@ -21,9 +23,24 @@ public enum RecordedSettings {
     var version: Int
 
     enum CodingKeys: String, CodingKey {
-      case line, limits, scanners, stations, version
+      case challenge, line, limits, scanners, stations, version
       case minimumGradeTenths = "minimum_grade_tenths"
       case orderWindow = "order_window"
+    }
+  }
+
+  private struct Challenge: Codable {
+    var afterBatchStart: Bool
+    var everyHours: Int
+    /// Numbers of verdicts.
+    var packs: [UInt16]
+    var timeout: Int64
+
+    enum CodingKeys: String, CodingKey {
+      case packs
+      case afterBatchStart = "after_batch_start"
+      case everyHours = "every_hours"
+      case timeout = "timeout_ns"
     }
   }
 
@@ -82,6 +99,11 @@ public enum RecordedSettings {
   /// The bytes for a record's `raw`: one line of JSON, keys in alphabetical order.
   public static func encoded(_ settings: LineSettings) -> [UInt8] {
     let fields = Fields(
+      challenge: Challenge(
+        afterBatchStart: settings.challenge.afterBatchStart,
+        everyHours: settings.challenge.everyHours,
+        packs: settings.challenge.packs.map(\.rawValue),
+        timeout: settings.challenge.timeout.nanoseconds),
       line: settings.line,
       limits: Limits(
         consecutiveNoReads: settings.limits.consecutiveNoReads,
@@ -153,6 +175,11 @@ public enum RecordedSettings {
         consecutiveNoReads: fields.limits.consecutiveNoReads,
         stopConfirm: Instant.Span(nanoseconds: fields.limits.stopConfirm),
         outcome: Instant.Span(nanoseconds: fields.limits.outcome)),
-      minimumGradeTenths: fields.minimumGradeTenths, orderWindow: fields.orderWindow)
+      minimumGradeTenths: fields.minimumGradeTenths, orderWindow: fields.orderWindow,
+      challenge: fields.challenge.map {
+        LineSettings.Challenge(
+          packs: $0.packs.compactMap(Verdict.init(rawValue:)), everyHours: $0.everyHours,
+          afterBatchStart: $0.afterBatchStart, timeout: Instant.Span(nanoseconds: $0.timeout))
+      } ?? LineSettings.Challenge())
   }
 }

@@ -20,7 +20,7 @@ struct Lineward: ParsableCommand {
     version: "lineward \(Release.version)",
     subcommands: [
       Status.self, Watch.self, BatchCommands.self, LineCommands.self, UnitCommand.self,
-      SerialCommands.self,
+      SerialCommands.self, ChallengeCommands.self,
       Alarms.self, Acknowledge.self, Reset.self, Scanners.self, PLCs.self, RecordsCommands.self,
       GS1Commands.self,
     ])

@@ -36,7 +36,10 @@ import Testing
           ], minimumGradeTenths: 15,
           limits: .init(
             consecutiveRejects: 5, consecutiveNoReads: 3, stopConfirm: .milliseconds(1000),
-            outcome: .milliseconds(5000)), containmentMinutes: 60))
+            outcome: .milliseconds(5000)),
+          challenge: .init(
+            packs: ["no_read", "duplicate", "wrong_lot", "unknown"], everyHours: 0,
+            afterBatchStart: false, timeout: .seconds(600)), containmentMinutes: 60))
   }
 
   @Test func everyKeyReachesItsPlace() throws {

@@ -15,7 +15,9 @@ struct CommandLineTests {
     ["batch", "pause"],
     ["batch", "close"], ["batch", "reconcile"], ["serial"], ["serial", "sample"],
     ["serial", "found"], ["batch", "show"], ["batch", "list"], ["line"], ["line", "release"],
-    ["line", "stop"], ["unit"], ["alarms"], ["ack"], ["reset"], ["scanners"], ["plcs"], ["records"],
+    ["line", "stop"], ["unit"], ["alarms"], ["ack"], ["reset"], ["challenge"],
+    ["challenge", "start"], ["challenge", "show"], ["challenge", "cancel"], ["scanners"], ["plcs"],
+    ["records"],
     ["records", "verify"], ["records", "export"], ["records", "check-export"],
     ["records", "replay"], ["gs1"], ["gs1", "check"],
   ]

@@ -20,12 +20,13 @@ struct Rig {
   init(
     station: StationSettings = Rig.station,
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
-    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil
+    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil,
+    challenge: LineSettings.Challenge = .init()
   ) {
     line = LineController(
       settings: LineSettings(
         line: "L01", scanners: scanners, stations: [station], limits: limits,
-        orderWindow: orderWindow))
+        orderWindow: orderWindow, challenge: challenge))
     line.begin(detail: "test", wall: 0)
   }
 
