@@ -51,16 +51,19 @@ let package = Package(
     .target(
       name: "Records", dependencies: ["Line", "Alarms", grdb, grdbSQLite, crypto],
       swiftSettings: strict),
-    .target(name: "Devices", dependencies: ["Line", "Rings", "CLinux"], swiftSettings: strict),
+    .target(name: "Threads", dependencies: ["Line", "CLinux"], swiftSettings: strict),
     .target(
-      name: "PLCLink", dependencies: ["Line", "Rings", "CModbus", "CLinux"], swiftSettings: strict),
+      name: "Devices", dependencies: ["Line", "Rings", "Threads", "CLinux"], swiftSettings: strict),
+    .target(
+      name: "PLCLink", dependencies: ["Line", "Rings", "Threads", "CModbus", "CLinux"],
+      swiftSettings: strict),
     .target(name: "Control", dependencies: ["Line", "CLinux"], swiftSettings: strict),
     .target(name: "Configuration", dependencies: ["CToml"], swiftSettings: strict),
     .target(name: "Journal", dependencies: ["CSystemd", "CLinux", logging], swiftSettings: strict),
     .target(
       name: "Daemon",
       dependencies: [
-        "GS1", "Alarms", "Line", "Rings", "Records", "Devices", "PLCLink", "Control",
+        "GS1", "Alarms", "Line", "Rings", "Threads", "Records", "Devices", "PLCLink", "Control",
         "Configuration", "Journal", "CLinux", logging, argumentParser,
       ], swiftSettings: strict),
     .target(name: "Simulation", dependencies: ["CLinux", "CToml"], swiftSettings: strict),
@@ -79,8 +82,8 @@ let package = Package(
     .executableTarget(
       name: "linewardbench",
       dependencies: [
-        "Alarms", "Daemon", "Devices", "GS1", "Line", "PLCLink", "Records", "Rings", "CAllocations",
-        "CLinux", argumentParser,
+        "Alarms", "Daemon", "Devices", "GS1", "Line", "PLCLink", "Records", "Rings", "Threads",
+        "CAllocations", "CLinux", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(name: "linewardfloor", dependencies: ["CModbus"]),
@@ -91,8 +94,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DaemonTests", dependencies: ["Daemon", "Line"], swiftSettings: strict),
-    .testTarget(name: "LineTests", dependencies: ["Line", "Alarms"], swiftSettings: strict),
-    .testTarget(name: "RingsTests", dependencies: ["Rings"], swiftSettings: strict),
+    .testTarget(
+      name: "LineTests", dependencies: ["Line", "Alarms", "Threads"], swiftSettings: strict),
+    .testTarget(
+      name: "RingsTests", dependencies: ["Rings", "Threads"], swiftSettings: strict),
     .testTarget(
       name: "RecordsTests", dependencies: ["Records", "Line", "Alarms", grdb, grdbSQLite, crypto],
       swiftSettings: strict),
@@ -100,7 +105,7 @@ let package = Package(
       name: "DevicesTests", dependencies: ["Devices", "Line", "Rings", "CLinux"],
       swiftSettings: strict),
     .testTarget(
-      name: "PLCLinkTests", dependencies: ["PLCLink", "Line", "Rings", "CLinux"],
+      name: "PLCLinkTests", dependencies: ["PLCLink", "Line", "Rings", "Threads", "CLinux"],
       swiftSettings: strict),
     .testTarget(
       name: "ControlTests", dependencies: ["Control", "Daemon", "Line", "lineward", "CLinux"],

@@ -10,6 +10,7 @@ internal import Logging
 internal import PLCLink
 internal import Records
 internal import Rings
+internal import Threads
 internal import Synchronization
 
 /// Joins the rooms to one daemon and takes them apart again in order.

@@ -1,5 +1,4 @@
 internal import Alarms
-internal import CLinux
 internal import Devices
 internal import Glibc
 package import Line
@@ -7,6 +6,7 @@ package import PLCLink
 package import Records
 package import Rings
 internal import Synchronization
+package import Threads
 
 /// The line loop: the one thread that owns the core's state and the record store.
 ///
@@ -68,7 +68,7 @@ package final class LineLoop: @unchecked Sendable {
   private var heldEvents: [StationEvent?]
   private var framesLostSeen: UInt64 = 0
   private var plcLostSeen: [UInt64]
-  private var thread = pthread_t()
+  private var thread: NamedThread?
 
   /// Makes a loop that is not yet running.
   ///
@@ -107,23 +107,15 @@ package final class LineLoop: @unchecked Sendable {
 
   /// Starts the thread.
   package func start() {
-    let box = Unmanaged.passRetained(self)
-    let status = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        clinux_name_thread("line")
-        Unmanaged<LineLoop>.fromOpaque(context).takeRetainedValue().run()
-        return nil
-      }, box.toOpaque())
-    precondition(status == 0, "no thread for the line loop")
+    thread = NamedThread("line") { [self] in run() }
+    precondition(thread != nil, "no thread for the line loop")
   }
 
   /// Ends the loop after its present turn and waits for it.
   package func stop() {
     ending.store(true, ordering: .releasing)
     bell.ring()
-    pthread_join(thread, nil)
+    thread?.join()
   }
 
   private func run() {

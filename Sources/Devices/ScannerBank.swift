@@ -3,6 +3,7 @@ internal import Glibc
 public import Rings
 public import Line
 internal import Synchronization
+internal import Threads
 
 /// What a frame in the ring between scanners and line loop says.
 public enum ScannerEvent: UInt8, Sendable, CaseIterable {
@@ -82,8 +83,8 @@ public final class ScannerBank: @unchecked Sendable {
   private let turnCounter = Atomic<UInt64>(0)
   private let ending = Atomic<Bool>(false)
   /// Ends the thread's sleep.
-  private let bell: Int32
-  private let thread = Mutex<pthread_t?>(nil)
+  private let bell = Bell()
+  private let thread = Mutex<NamedThread?>(nil)
   private let states: Mutex<[Health]>
 
   /// Makes a bank that is not yet running; scanner n of the list is source n in the ring.
@@ -106,11 +107,7 @@ public final class ScannerBank: @unchecked Sendable {
     self.frames = frames
     self.wake = wake
     states = Mutex(scanners.map { _ in Health() })
-    bell = clinux_eventfd()
-    precondition(bell >= 0, "no eventfd: the process has no descriptors left")
   }
-
-  deinit { close(bell) }
 
   /// How the scanners do, in the order of the list.
   public var health: [Health] { states.withLock { $0 } }
@@ -127,52 +124,40 @@ public final class ScannerBank: @unchecked Sendable {
       precondition(thread == nil, "a scanner bank is started once")
       // The first time here: who starts the bank finds what is there open.
       tryAgain()
-      let box = Unmanaged.passRetained(self)
-      var started = pthread_t()
-      let status = pthread_create(
-        &started, nil,
-        { context in
-          guard let context else { return nil }
-          clinux_name_thread("scanners")
-          Unmanaged<ScannerBank>.fromOpaque(context).takeRetainedValue().run()
-          return nil
-        }, box.toOpaque())
-      guard status == 0 else {
-        box.release()
-        return false
-      }
-      thread = started
-      return true
+      thread = NamedThread("scanners") { [self] in run() }
+      return thread != nil
     }
   }
 
   /// Closes all; returns when the thread has ended and every line is closed.
   public func stop() {
     ending.store(true, ordering: .releasing)
-    var one: UInt64 = 1
-    _ = write(bell, &one, 8)
+    bell.ring()
     let ended = thread.withLock { thread in
       let ended = thread
       thread = nil
       return ended
     }
-    if let ended { pthread_join(ended, nil) }
+    ended?.join()
   }
 
   private func run() {
-    var retryAt = Self.now + retryEvery
-    var polled = [pollfd(fd: bell, events: Int16(POLLIN), revents: 0)]
+    var retryAt = Instant.now + retryEvery
+    // The first place is the bell's.
+    var polled = [pollfd()]
     polled += ports.map { _ in pollfd(fd: -1, events: Int16(POLLIN), revents: 0) }
     while !ending.load(ordering: .acquiring) {
       turnCounter.add(1, ordering: .relaxed)
-      let now = Self.now
+      let now = Instant.now
       if now >= retryAt {
         tryAgain()
         retryAt = now + retryEvery
       }
       // A negative descriptor is passed over by poll(2).
       for index in ports.indices { polled[index + 1].fd = ports[index].descriptor }
-      let ready = clinux_wait(&polled, Int32(polled.count), max(retryAt - now, .zero).nanoseconds)
+      let ready = polled.withUnsafeMutableBufferPointer { polled in
+        bell.wait(retryAt - now, polled) { ending.load(ordering: .acquiring) }
+      }
       guard ready > 0 else { continue }
       for index in ports.indices where polled[index + 1].revents != 0 {
         read(index, polled[index + 1].revents)
@@ -200,12 +185,6 @@ public final class ScannerBank: @unchecked Sendable {
     }
   }
 
-  private static var now: Instant {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-  }
-
   private func open(_ index: Int) {
     let scanner = ports[index].scanner
     let descriptor = clinux_tty_open(scanner.device, UInt32(scanner.baud))
@@ -215,7 +194,7 @@ public final class ScannerBank: @unchecked Sendable {
     }
     ports[index].descriptor = descriptor
     ports[index].told = nil
-    let now = Self.now
+    let now = Instant.now
     states.withLock {
       $0[index].onlineSince = now
       $0[index].fault = ""
@@ -229,7 +208,7 @@ public final class ScannerBank: @unchecked Sendable {
     let count = buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
     let code = errno
     if count > 0 {
-      let now = Self.now
+      let now = Instant.now
       var messages: UInt64 = 0
       buffer.withUnsafeBytes { bytes in
         ports[index].framer.append(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { message in
@@ -270,7 +249,7 @@ public final class ScannerBank: @unchecked Sendable {
   /// Says that a scanner came or went; if the ring is full, again at the next retry.
   private func tell(_ event: ScannerEvent, _ index: Int, _ reason: String) {
     let bytes = Array(reason.utf8.prefix(512))
-    let isTold = bytes.withUnsafeBytes { push(event, index, Self.now, $0) }
+    let isTold = bytes.withUnsafeBytes { push(event, index, Instant.now, $0) }
     ports[index].owed = isTold ? nil : (event, reason)
     wake()
   }

@@ -3,6 +3,7 @@ internal import Glibc
 internal import Line
 internal import Rings
 internal import Synchronization
+internal import Threads
 
 /// What runs on a link's thread: it owns the connection and the stations' sessions.
 ///
@@ -39,7 +40,7 @@ struct LinkWorker: ~Copyable {
     self.shared = shared
     sessions = settings.stations.map { BlockSession($0.blocks, resumingAt: $0.mark) }
     resolver = Resolver(host: settings.host, port: settings.port, bell: shared.bell)
-    connectAt = monotonicNow()
+    connectAt = Instant.now
     pollAt = connectAt
   }
 
@@ -60,16 +61,16 @@ struct LinkWorker: ~Copyable {
   private mutating func serve() {
     do throws(LinkFailure) {
       try writeAll()
-      if monotonicNow() >= pollAt, hasRoom {
+      if Instant.now >= pollAt, hasRoom {
         try poll()
         try writeAll()
-        pollAt = max(pollAt + settings.poll, monotonicNow())
+        pollAt = max(pollAt + settings.poll, Instant.now)
       }
     } catch {
       lose(error)
       return
     }
-    let now = monotonicNow()
+    let now = Instant.now
     // While the line takes no events there is no poll; a look at the ring in between is enough.
     var until = max(pollAt, hasRoom ? pollAt : now + .milliseconds(1))
     for session in sessions {
@@ -88,13 +89,13 @@ struct LinkWorker: ~Copyable {
   private mutating func poll() throws(LinkFailure) {
     for index in sessions.indices {
       let header = try read(sessions[index].settings.plcHeader)
-      sessions[index].polled(header, now: monotonicNow())
+      sessions[index].polled(header, now: Instant.now)
       try check(index)
       // A ring that wraps takes two telegrams; what the PLC writes meanwhile waits for the next poll.
       for _ in 0..<2 {
         guard let wanted = sessions[index].nextRead() else { break }
         let words = try read(wanted)
-        sessions[index].outcomeSlots(words, at: wanted.address, now: monotonicNow())
+        sessions[index].outcomeSlots(words, at: wanted.address, now: Instant.now)
       }
       publish()
     }
@@ -111,7 +112,7 @@ struct LinkWorker: ~Copyable {
       for index in sessions.indices { try check(index) }
       // A header is due again as soon as a slow PLC has answered it: once each station had one, a poll that is due comes
       // first. Otherwise such a PLC would never be looked at, and its heartbeat could stand still unnoticed.
-      let pollIsFirst = headers >= sessions.count && monotonicNow() >= pollAt
+      let pollIsFirst = headers >= sessions.count && Instant.now >= pollAt
       guard let (urgency, next) = nextWrite(pollIsFirst: pollIsFirst) else { return publish() }
       if urgency == .rest { headers += 1 }
       try write(next)
@@ -120,7 +121,7 @@ struct LinkWorker: ~Copyable {
   }
 
   private mutating func nextWrite(pollIsFirst: Bool) -> (BlockSession.Urgency, RegisterWrite)? {
-    let now = monotonicNow()
+    let now = Instant.now
     let lineTurns = shared.loopTurns()
     for urgency in BlockSession.Urgency.allCases where urgency != .rest || !pollIsFirst {
       for index in sessions.indices {
@@ -134,7 +135,7 @@ struct LinkWorker: ~Copyable {
 
   private mutating func takeOrders() {
     guard !shared.orders.isEmpty else { return }
-    let now = monotonicNow()
+    let now = Instant.now
     // What comes in meanwhile has its turn after the next telegram.
     for _ in 0..<PLCLink.ordersMax {
       guard let order = shared.orders.pop() else { return }
@@ -165,7 +166,7 @@ struct LinkWorker: ~Copyable {
 
   private mutating func publish() {
     var told = false
-    let at = monotonicNow().nanoseconds
+    let at = Instant.now.nanoseconds
     for index in sessions.indices {
       for event in sessions[index].takeEvents() {
         // Room was made sure of before the poll; what is refused all the same is counted by the ring.
@@ -180,7 +181,7 @@ struct LinkWorker: ~Copyable {
   // MARK: Telegrams
 
   private mutating func read(_ what: RegisterRead) throws(LinkFailure) -> [UInt16] {
-    let begun = monotonicNow()
+    let begun = Instant.now
     guard connection != nil else { throw LinkFailure.closed }
     do throws(ModbusFailure) {
       guard let words = try connection?.read(what) else { throw ModbusFailure(text: "closed") }
@@ -192,7 +193,7 @@ struct LinkWorker: ~Copyable {
   }
 
   private mutating func write(_ what: RegisterWrite) throws(LinkFailure) {
-    let begun = monotonicNow()
+    let begun = Instant.now
     do throws(ModbusFailure) {
       guard try connection?.write(what) != nil else { throw ModbusFailure(text: "closed") }
       answered(since: begun)
@@ -202,7 +203,7 @@ struct LinkWorker: ~Copyable {
   }
 
   private func answered(since begun: Instant) {
-    let time = monotonicNow() - begun
+    let time = Instant.now - begun
     shared.turns.add(1, ordering: .relaxed)
     shared.health.withLock { health in
       health.telegrams += 1
@@ -220,7 +221,7 @@ struct LinkWorker: ~Copyable {
 
   private mutating func stayDisconnected() {
     takeOrders()
-    let now = monotonicNow()
+    let now = Instant.now
     guard now >= connectAt, hasRoom else {
       let until = max(connectAt - now, .milliseconds(1))
       shared.bell.wait(min(until, LinkWorker.sleepMax)) {
@@ -254,10 +255,10 @@ struct LinkWorker: ~Copyable {
         fault: .cannotConnect, text: "connecting to \(place): \(ModbusFailure.words(descriptor))",
         isConnected: false)
     }
-    let end = monotonicNow() + settings.timeout
+    let end = Instant.now + settings.timeout
     var isReady = false
     while !isReady {
-      let left = end - monotonicNow()
+      let left = end - Instant.now
       guard left > .zero, !shared.isEnding else {
         close(descriptor)
         throw LinkFailure(
@@ -286,7 +287,7 @@ struct LinkWorker: ~Copyable {
     } catch {
       throw LinkFailure(fault: .cannotConnect, text: error.text, isConnected: false)
     }
-    let now = monotonicNow()
+    let now = Instant.now
     connectedAt = now
     // What was lost while there was no link was not meant for this one.
     ordersLostSeen = shared.orders.lost
@@ -296,16 +297,16 @@ struct LinkWorker: ~Copyable {
       health.connectedSince = now
       health.connections += 1
     }
-    pollAt = monotonicNow()
+    pollAt = Instant.now
   }
 
   /// Reads a station's blocks, writes its first header, with permit 0, and reads its own block again to see it there.
   private mutating func begin(_ index: Int) throws(LinkFailure) {
     let hostBlock = try readHostBlock(index)
     let header = try read(sessions[index].settings.plcHeader)
-    sessions[index].connected(hostBlock: hostBlock, plcHeader: header, now: monotonicNow())
+    sessions[index].connected(hostBlock: hostBlock, plcHeader: header, now: Instant.now)
     if let first = sessions[index].nextWrite(
-      .rest, now: monotonicNow(), lineTurns: shared.loopTurns())
+      .rest, now: Instant.now, lineTurns: shared.loopTurns())
     {
       try write(first)
     }
@@ -328,7 +329,7 @@ struct LinkWorker: ~Copyable {
   // MARK: The end of a connection
 
   private mutating func lose(_ failure: LinkFailure) {
-    let now = monotonicNow()
+    let now = Instant.now
     if let connectedAt, now - connectedAt >= LinkWorker.steady { pause = LinkWorker.pauseMin }
     end(withdrawing: failure.isConnected)
     shared.health.withLock { health in
@@ -338,7 +339,7 @@ struct LinkWorker: ~Copyable {
     }
     for index in sessions.indices { sessions[index].disconnected(failure.fault, now: now) }
     publish()
-    connectAt = monotonicNow() + pause
+    connectAt = Instant.now + pause
     pause = min(pause + pause, LinkWorker.pauseMax)
   }
 
@@ -348,7 +349,7 @@ struct LinkWorker: ~Copyable {
       for index in sessions.indices {
         guard
           let last = sessions[index].withdrawal(
-            now: monotonicNow(), lineTurns: shared.loopTurns())
+            now: Instant.now, lineTurns: shared.loopTurns())
         else { continue }
         do throws(LinkFailure) {
           try write(last)

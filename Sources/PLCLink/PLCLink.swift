@@ -1,8 +1,7 @@
-internal import CLinux
-internal import Glibc
 public import Line
 public import Rings
 internal import Synchronization
+internal import Threads
 
 /// The connection to one PLC, with a thread of its own that serves all its stations.
 ///
@@ -102,7 +101,7 @@ public final class PLCLink: Sendable {
   /// The PLC's settings.
   public let settings: Settings
   private let shared: LinkShared
-  private let thread = Mutex<pthread_t?>(nil)
+  private let thread = Mutex<NamedThread?>(nil)
 
   /// Makes a link that is not yet running.
   ///
@@ -146,24 +145,11 @@ public final class PLCLink: Sendable {
   public func start() -> Bool {
     thread.withLock { thread in
       precondition(thread == nil, "a PLC link is started once")
-      let box = Unmanaged.passRetained(Start(settings: settings, shared: shared))
-      var started = pthread_t()
-      let status = pthread_create(
-        &started, nil,
-        { context in
-          guard let context else { return nil }
-          let start = Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
-          clinux_name_thread("plc \(start.settings.name)")
-          var worker = LinkWorker(start.settings, start.shared)
-          worker.run()
-          return nil
-        }, box.toOpaque())
-      guard status == 0 else {
-        box.release()
-        return false
+      thread = NamedThread("plc \(settings.name)") { [settings, shared] in
+        var worker = LinkWorker(settings, shared)
+        worker.run()
       }
-      thread = started
-      return true
+      return thread != nil
     }
   }
 
@@ -179,17 +165,7 @@ public final class PLCLink: Sendable {
       thread = nil
       return ended
     }
-    if let ended { pthread_join(ended, nil) }
-  }
-
-  private final class Start: Sendable {
-    let settings: Settings
-    let shared: LinkShared
-
-    init(settings: Settings, shared: LinkShared) {
-      self.settings = settings
-      self.shared = shared
-    }
+    ended?.join()
   }
 }
 

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// Finds a host's addresses: digits at once, a name on a thread of its own, because getaddrinfo may block for long.
 ///
@@ -66,25 +67,14 @@ struct Resolver {
   }
 
   private static func begin(_ lookUp: LookUp) -> Bool {
-    var thread = pthread_t()
-    let box = Unmanaged.passRetained(lookUp)
-    let status = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        let lookUp = Unmanaged<LookUp>.fromOpaque(context).takeRetainedValue()
-        let result = Resolver.resolve(lookUp.host, lookUp.port, numeric: false)
-        lookUp.result.withLock { $0 = result }
-        lookUp.bell.ring()
-        return nil
-      }, box.toOpaque())
-    guard status == 0 else {
-      box.release()
-      return false
+    let thread = NamedThread("resolver") {
+      let result = Resolver.resolve(lookUp.host, lookUp.port, numeric: false)
+      lookUp.result.withLock { $0 = result }
+      lookUp.bell.ring()
     }
     // Nobody waits for it: when the link ends first, it finishes alone and is forgotten.
-    pthread_detach(thread)
-    return true
+    thread?.forget()
+    return thread != nil
   }
 
   private static func resolve(_ host: String, _ port: String, numeric: Bool)

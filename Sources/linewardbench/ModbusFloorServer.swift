@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Synchronization
+import Threads
 
 /// A Modbus TCP server as small as can be, for measuring: registers in memory, FC3 and FC16, and the moment at which a
 /// watched register was written.
@@ -34,16 +35,9 @@ final class ModbusFloorServer: @unchecked Sendable {
     }
     precondition(bound, "no port for the bench's PLC")
     port = UInt16(bigEndian: address.sin_port)
-    var thread = pthread_t()
-    let box = Unmanaged.passRetained(self)
-    pthread_create(
-      &thread, nil,
-      { context in
-        if let context {
-          Unmanaged<ModbusFloorServer>.fromOpaque(context).takeUnretainedValue().serve()
-        }
-        return nil
-      }, box.toOpaque())
+    // It serves for as long as the process lives.
+    let thread = NamedThread("bench plc") { [self] in serve() }
+    precondition(thread != nil, "no thread for the bench's PLC")
   }
 
   subscript(address: Int) -> UInt16 {

@@ -7,6 +7,7 @@ import PLCLink
 import Records
 import Rings
 import Synchronization
+import Threads
 
 /// Durable verdicts a second through the real line loop and the real store, with simulated devices.
 ///

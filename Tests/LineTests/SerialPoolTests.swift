@@ -1,42 +1,27 @@
 import Glibc
 import Synchronization
 import Testing
+import Threads
 
 @testable import Line
 
 /// Runs `body` once on each of `count` threads, all begun before one of them goes on; returns when all have ended.
 private func race(_ count: Int, _ body: @escaping @Sendable (_ thread: Int) -> Void) {
-  final class Runner: Sendable {
-    let number: Int
-    let begun: Begun
-    let body: @Sendable (Int) -> Void
-    init(_ number: Int, _ begun: Begun, _ body: @escaping @Sendable (Int) -> Void) {
-      self.number = number
-      self.begun = begun
-      self.body = body
-    }
-  }
   final class Begun: Sendable {
     let missing: Atomic<Int>
     init(_ count: Int) { missing = Atomic(count) }
   }
   let begun = Begun(count)
   let threads = (0..<count).map { number in
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        let runner = Unmanaged<Runner>.fromOpaque(context).takeRetainedValue()
-        runner.begun.missing.subtract(1, ordering: .relaxed)
-        while runner.begun.missing.load(ordering: .relaxed) > 0 { sched_yield() }
-        runner.body(runner.number)
-        return nil
-      }, Unmanaged.passRetained(Runner(number, begun, body)).toOpaque())
-    precondition(status == 0, "no thread for the test")
+    let thread = NamedThread("station \(number)") {
+      begun.missing.subtract(1, ordering: .relaxed)
+      while begun.missing.load(ordering: .relaxed) > 0 { sched_yield() }
+      body(number)
+    }
+    precondition(thread != nil, "no thread for the test")
     return thread
   }
-  for thread in threads { pthread_join(thread, nil) }
+  for thread in threads { thread?.join() }
 }
 
 @Suite struct SerialPoolTests {

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Line
 import Synchronization
+import Threads
 
 @testable import PLCLink
 
@@ -63,7 +64,7 @@ final class FakePLC: Sendable {
   let bell: Bell
   private let listener: Int32
   private let stopper: Int32
-  private let thread = Mutex<pthread_t?>(nil)
+  private let thread = Mutex<NamedThread?>(nil)
 
   init(plcBase: Int = 100, epoch: UInt16 = 7, port: UInt16 = 0, bell: Bell) {
     self.plcBase = plcBase
@@ -90,18 +91,9 @@ final class FakePLC: Sendable {
     precondition(bound, "the test's server has no port")
     self.port = UInt16(bigEndian: address.sin_port)
     stopper = clinux_eventfd()
-    let box = Unmanaged.passRetained(self)
-    var started = pthread_t()
-    let status = pthread_create(
-      &started, nil,
-      { context in
-        guard let context else { return nil }
-        Unmanaged<FakePLC>.fromOpaque(context).takeRetainedValue().run()
-        return nil
-      }, box.toOpaque())
-    precondition(status == 0, "no thread for the test's server")
-    let id = started
-    thread.withLock { $0 = id }
+    let started = NamedThread("test plc") { [self] in run() }
+    precondition(started != nil, "no thread for the test's server")
+    thread.withLock { $0 = started }
   }
 
   /// Ends the server and all its connections; returns when it is gone.
@@ -113,7 +105,7 @@ final class FakePLC: Sendable {
       thread = nil
       return ended
     }
-    if let ended { pthread_join(ended, nil) }
+    ended?.join()
     close(listener)
     close(stopper)
   }

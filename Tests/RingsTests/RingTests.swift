@@ -2,24 +2,13 @@ import Glibc
 import Rings
 import Synchronization
 import Testing
+import Threads
 
 /// Runs `body` on a thread of its own and hands back a way to wait for its end.
 func onThread(_ body: @escaping @Sendable () -> Void) -> @Sendable () -> Void {
-  final class Box: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-  }
-  var thread = pthread_t()
-  let status = pthread_create(
-    &thread, nil,
-    { context in
-      guard let context else { return nil }
-      Unmanaged<Box>.fromOpaque(context).takeRetainedValue().body()
-      return nil
-    }, Unmanaged.passRetained(Box(body)).toOpaque())
-  precondition(status == 0, "no thread for the test")
-  let started = thread
-  return { _ = pthread_join(started, nil) }
+  let thread = NamedThread("test", body)
+  precondition(thread != nil, "no thread for the test")
+  return { thread?.join() }
 }
 
 struct Wide: BitwiseCopyable, Sendable, Equatable {

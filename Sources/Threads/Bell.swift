@@ -1,14 +1,7 @@
-internal import CLinux
+package import CLinux
 internal import Glibc
 package import Line
 internal import Synchronization
-
-/// The machine's monotonic clock.
-func monotonicNow() -> Instant {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC, &time)
-  return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-}
 
 /// What one thread sleeps on, and others ring after they have published something.
 ///
@@ -44,21 +37,34 @@ package final class Bell: Sendable {
   package func wait(
     _ timeout: Instant.Span, other: Int32 = -1, events: Int16 = 0, unless ready: () -> Bool
   ) -> Int16 {
+    withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { polled in
+      polled[0] = pollfd()
+      // A negative descriptor is passed over by poll(2).
+      polled[1] = pollfd(fd: other, events: events, revents: 0)
+      wait(timeout, polled, unless: ready)
+      return polled[1].revents
+    }
+  }
+
+  /// As above, with any number of others in `polled`, whose first place is the bell's own.
+  ///
+  /// Returns how many of the others are ready; their `revents` say for what.
+  @discardableResult
+  package func wait(
+    _ timeout: Instant.Span, _ polled: UnsafeMutableBufferPointer<pollfd>, unless ready: () -> Bool
+  ) -> Int {
+    for index in polled.indices { polled[index].revents = 0 }
     guard timeout > .zero else { return 0 }
     sleeping.store(true, ordering: .relaxed)
     atomicMemoryFence(ordering: .sequentiallyConsistent)
     defer { sleeping.store(false, ordering: .relaxed) }
     if ready() { return 0 }
-    return withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { polled in
-      polled[0] = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      // A negative descriptor is passed over by poll(2).
-      polled[1] = pollfd(fd: other, events: events, revents: 0)
-      guard clinux_wait(polled.baseAddress, 2, timeout.nanoseconds) > 0 else { return 0 }
-      if polled[0].revents != 0 {
-        var count: UInt64 = 0
-        _ = read(descriptor, &count, 8)
-      }
-      return polled[1].revents
-    }
+    polled[0] = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    let found = Int(clinux_wait(polled.baseAddress, Int32(polled.count), timeout.nanoseconds))
+    guard found > 0 else { return 0 }
+    guard polled[0].revents != 0 else { return found }
+    var count: UInt64 = 0
+    _ = read(descriptor, &count, 8)
+    return found - 1
   }
 }
