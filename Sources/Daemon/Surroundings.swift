@@ -13,8 +13,6 @@ final class Surroundings: @unchecked Sendable {
 
   /// Looks at disk and time service come so often.
   static let pace = DispatchTimeInterval.seconds(60)
-  /// A smaller difference between the clocks is none that a person set.
-  static let stepLeast: Int64 = 100
 
   private let queue = DispatchQueue(label: "lineward.surroundings", qos: .utility)
   private let directory: String
@@ -24,8 +22,7 @@ final class Surroundings: @unchecked Sendable {
   private var forecast: DiskForecast
   private var found: DiskForecast.Finding?
   private var wasSynchronised: Bool?
-  /// Wall time minus monotonic time, in milliseconds, as last seen.
-  private var offset: Int64
+  private var clocks = ClockComparison()
   private var clockTimer: Int32 = -1
   private var sources: [any DispatchSourceProtocol] = []
 
@@ -37,7 +34,7 @@ final class Surroundings: @unchecked Sendable {
     self.logger = logger
     self.tell = tell
     forecast = DiskForecast(minFree: minFree)
-    offset = Surroundings.clockOffset
+    _ = clocks.step(now: { Clock.now }, wall: { Clock.wall })
   }
 
   func start() {
@@ -60,8 +57,6 @@ final class Surroundings: @unchecked Sendable {
 
   // MARK: Clock
 
-  private static var clockOffset: Int64 { Clock.wall - Clock.now.nanoseconds / 1_000_000 }
-
   private func watchClock() {
     let descriptor = clinux_clock_timer()
     guard descriptor >= 0 else {
@@ -81,10 +76,7 @@ final class Surroundings: @unchecked Sendable {
   }
 
   private func lookAtClock() {
-    let now = Surroundings.clockOffset
-    let step = now - offset
-    offset = now
-    guard abs(step) >= Surroundings.stepLeast else { return }
+    guard let step = clocks.step(now: { Clock.now }, wall: { Clock.wall }) else { return }
     tell(
       .surroundings(
         .clockStepped, stands: true, message: "the wall clock was set \(Surroundings.text(step))"))
@@ -127,7 +119,6 @@ final class Surroundings: @unchecked Sendable {
   // MARK: Disk
 
   private func look() {
-    // A slow drift is no step; the time service makes it, and it is taken into the measure.
     lookAtClock()
     lookAtTimeService()
     var room = statvfs()
