@@ -48,6 +48,14 @@ public struct Batch: Sendable {
 }
 
 extension Batch {
+  /// Counts a serial over from one state to another.
+  mutating func count(from old: SerialPool.Word, to new: SerialPool.Word, by record: Record) {
+    // A live accept has taken its serial already, by the compare-and-swap that decided it.
+    let before: SerialState = old == new && record.kind == .verdict ? .allocated : old.state
+    counts[before, default: 0] -= 1
+    counts[new.state, default: 0] += 1
+  }
+
   /// Notes how far reads have come in the print order: a pack that was read and whose serial was free to pass.
   mutating func readInPrintOrder(_ record: Record) {
     guard isPrinted, record.row >= nextPrinted,

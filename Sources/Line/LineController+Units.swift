@@ -230,18 +230,12 @@ extension LineController {
     reads: [Tracking.Read], now: Instant
   ) {
     let batch = batches[index]
-    guard let pool = batch.pool, let row = pool.row(of: serial.span) else {
+    guard let pool = batch.pool, let hit = pool.find(serial.span) else {
       conclude(station: station, unit: unit, .notInPool, reads: reads, now: now)
       return
     }
-    let word = pool.word(at: row)
-    var verdict: Verdict
-    switch word.state {
-    case .allocated: verdict = word.hold ? .stateForbids : .accept
-    case .encoded, .commissioned, .inDoubt: verdict = word.hold ? .stateForbids : .duplicate
-    case .serialInvalid, .labelSampled, .labelScrapped, .sampled, .inactive, .destroyed, .released:
-      verdict = .stateForbids
-    }
+    let row = hit.row
+    var verdict = hit.word.verdict
     var detail = ""
     if verdict == .accept, let window = settings.orderWindow,
       let breach = batch.breachOfPrintOrder(row, window: window)
@@ -260,13 +254,8 @@ extension LineController {
     var state: SerialState?
     if verdict == .accept {
       let taken: SerialState = stations[station].settings.tracksTriggers ? .encoded : .commissioned
-      let reserved = SerialPool.Word(
-        state: taken, station: UInt8(truncatingIfNeeded: station), unit: unit)
-      if pool.exchange(at: row, expected: word, new: reserved) {
-        state = taken
-      } else {
-        verdict = .duplicate
-      }
+      let change = pool.change(at: row) { $0.taken(as: taken, station: station, unit: unit) }
+      if change.new != nil { state = taken } else { verdict = change.old.verdict }
     }
     conclude(
       station: station, unit: unit, verdict, reads: reads, batch: batch.number, row: row,
@@ -618,9 +607,7 @@ extension LineController {
     guard open.row >= 0, let index = batchIndex(open.batch), let pool = batches[index].pool else {
       return false
     }
-    let word = pool.word(at: open.row)
-    return word.state == .encoded && word.unit == open.unit
-      && word.station == UInt8(truncatingIfNeeded: station)
+    return pool.word(at: open.row).isReserved(station: station, unit: open.unit)
   }
 
   func serialText(_ open: OpenUnit) -> String { serialText(batch: open.batch, row: open.row) }

@@ -290,26 +290,9 @@ public struct LineController: Sendable {
     guard let state = record.state, record.row >= 0, let index = batchIndex(record.batch),
       let pool = batches[index].pool, Int(record.row) < pool.count
     else { return }
-    while true {
-      let old = pool.word(at: record.row)
-      var new = SerialPool.Word(
-        state: state, hold: old.hold, station: UInt8(truncatingIfNeeded: station),
-        unit: record.unit)
-      if record.kind == .serialChanged {
-        // A person changes what a serial is, not which unit it belongs to.
-        let act = SerialAct(rawValue: record.code)
-        new = SerialPool.Word(
-          state: state, hold: act == .hold || (old.hold && act != .unhold), station: old.station,
-          unit: old.unit)
-      }
-      if pool.exchange(at: record.row, expected: old, new: new) {
-        // A live accept has taken its serial already, by the compare-and-swap that decided it.
-        let before: SerialState = old == new && record.kind == .verdict ? .allocated : old.state
-        batches[index].counts[before, default: 0] -= 1
-        batches[index].counts[state, default: 0] += 1
-        return
-      }
-    }
+    let change = pool.change(at: record.row) { $0.after(record, state: state, station: station) }
+    guard let new = change.new else { return }
+    batches[index].count(from: change.old, to: new, by: record)
   }
 
   private mutating func setBatch(_ number: UInt32, _ state: BatchState) {

@@ -282,11 +282,12 @@ public struct LineReplay: Sendable {
     for batch in line.batches {
       guard let pool = batch.pool else { continue }
       for row in 0..<Int32(pool.count) {
-        let word = pool.word(at: row)
-        guard word.unit != 0, Int(word.station) < places.count else { continue }
-        let moved = SerialPool.Word(
-          state: word.state, hold: word.hold, station: places[Int(word.station)], unit: word.unit)
-        _ = pool.exchange(at: row, expected: word, new: moved)
+        pool.change(at: row) { word in
+          guard word.unit != 0, Int(word.station) < places.count else { return nil }
+          return SerialPool.Word(
+            state: word.state, hold: word.hold, station: places[Int(word.station)],
+            unit: word.unit)
+        }
       }
     }
   }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 
 /// All serials of one batch, in memory and exact: open addressing over slots of 32 bytes.
@@ -7,7 +8,8 @@ internal import Synchronization
 /// one thread builds the pool; after that only the words change, by compare-and-swap, so that two
 /// stations that read one serial at the same moment give one accept and one duplicate.
 /// At a load of 0.74, with the four bytes that lead from a row to its slot, a serial costs 47 to 48 bytes.
-/// At most 2³¹ - 1 serials.
+/// At most 2³¹ - 1 serials. Of the machine it knows one thing, that memory comes in pages: a large pool asks for huge ones,
+/// which take half a hit's time away and change no answer.
 @safe
 public final class SerialPool: @unchecked Sendable {
   // Kept true by: `add` is called by one thread before the pool is shared; from then on serials and rows are
@@ -25,6 +27,7 @@ public final class SerialPool: @unchecked Sendable {
   private let slotOfRow: UnsafeMutablePointer<UInt32>
   private let slotCount: Int
 
+  private static let hugePage = 1 << 21
   private static let slotSize = 32
   private static let rowOffset = 20
   private static let wordOffset = 24
@@ -68,9 +71,21 @@ public final class SerialPool: @unchecked Sendable {
     self.capacity = capacity
     slotCount = SerialPool.slotCount(capacity: capacity)
     let bytes = slotCount * SerialPool.slotSize
-    unsafe slots = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    unsafe slots = SerialPool.allocate(bytes)
     unsafe slots.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-    unsafe slotOfRow = UnsafeMutablePointer<UInt32>.allocate(capacity: max(1, capacity))
+    unsafe slotOfRow = SerialPool.allocate(max(1, capacity) * MemoryLayout<UInt32>.size)
+      .bindMemory(to: UInt32.self, capacity: max(1, capacity))
+  }
+
+  private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    guard byteCount >= hugePage else {
+      return .allocate(byteCount: byteCount, alignment: 64)
+    }
+    let memory = UnsafeMutableRawPointer.allocate(
+      byteCount: byteCount, alignment: hugePage)
+    // A wish; a kernel that has none gives small ones.
+    unsafe madvise(memory, byteCount, MADV_HUGEPAGE)
+    return unsafe memory
   }
 
   /// Slots for so many serials: a load of 0.74 at most.
@@ -93,23 +108,26 @@ public final class SerialPool: @unchecked Sendable {
 
     @inline(__always)
     init(_ serial: Swift.Span<UInt8>) {
-      low = 0
-      middle = 0
-      high = 0
-      let count = serial.count
-      var index = 0
-      while index < min(8, count) {
-        low |= UInt64(serial[index]) << UInt64(index &* 8)
-        index &+= 1
+      low = Key.part(serial, from: 0)
+      middle = Key.part(serial, from: 8)
+      high = UInt32(truncatingIfNeeded: Key.part(serial, from: 16))
+    }
+
+    /// The eight bytes from `start` on, the first one lowest, zeros after the serial's end.
+    @inline(__always)
+    private static func part(_ serial: Swift.Span<UInt8>, from start: Int) -> UInt64 {
+      let left = serial.count &- start
+      if left <= 0 { return 0 }
+      if serial.count >= 8 {
+        // The eight that end with the serial, where there are no eight more.
+        let offset = left >= 8 ? start : serial.count &- 8
+        let bytes = unsafe serial.bytes.unsafeLoadUnaligned(
+          fromByteOffset: offset, as: UInt64.self)
+        return UInt64(littleEndian: bytes) &>> UInt64((start &- offset) &* 8)
       }
-      while index < min(16, count) {
-        middle |= UInt64(serial[index]) << UInt64((index &- 8) &* 8)
-        index &+= 1
-      }
-      while index < count {
-        high |= UInt32(serial[index]) << UInt32((index &- 16) &* 8)
-        index &+= 1
-      }
+      var part: UInt64 = 0
+      for index in 0..<serial.count { part |= UInt64(serial[index]) &<< UInt64(index &* 8) }
+      return part
     }
 
     /// A multiply-and-fold hash; fixed, so that the same inputs take the same way (law 8).
@@ -171,24 +189,36 @@ public final class SerialPool: @unchecked Sendable {
     return Int32(count)
   }
 
-  /// Finds a serial and returns its row, or nil when it is not in the pool.
-  public func row(of serial: Swift.Span<UInt8>) -> Int32? {
+  /// What is known of a serial that was found.
+  public struct Hit: Sendable, Hashable {
+    /// Its row.
+    public var row: Int32
+    /// Its word, as it was when it was found.
+    public var word: Word
+  }
+
+  /// Finds a serial, or nil when it is not in the pool.
+  public func find(_ serial: Swift.Span<UInt8>) -> Hit? {
     // A slot is padded with zeros, so bytes that end in one would find the serial without it.
     guard serial.count >= 1 && serial.count <= SerialPool.serialLengthMax,
       serial[serial.count - 1] != 0
     else { return nil }
     let key = Key(serial)
     var slot = place(key)
-    while rawWord(slot: slot) != 0 {
+    while true {
+      let bits = rawWord(slot: slot)
+      if bits == 0 { return nil }
       if holds(slot, key) {
-        return unsafe Int32(
-          bitPattern: (slots + slot * SerialPool.slotSize).load(
-            fromByteOffset: SerialPool.rowOffset, as: UInt32.self))
+        let row = unsafe (slots + slot * SerialPool.slotSize).load(
+          fromByteOffset: SerialPool.rowOffset, as: UInt32.self)
+        return Hit(row: Int32(bitPattern: row), word: Word(bits: bits))
       }
       slot = slot &+ 1 == slotCount ? 0 : slot &+ 1
     }
-    return nil
   }
+
+  /// Finds a serial and returns its row, or nil when it is not in the pool.
+  public func row(of serial: Swift.Span<UInt8>) -> Int32? { find(serial)?.row }
 
   /// The word of the serial at `row`.
   public func word(at row: Int32) -> Word {
@@ -202,6 +232,56 @@ public final class SerialPool: @unchecked Sendable {
     return unsafe word(slot: Int(slotOfRow[Int(row)])).pointee.compareExchange(
       expected: expected.bits, desired: new.bits, ordering: .acquiringAndReleasing
     ).exchanged
+  }
+
+  /// Changes the word at `row` to what `decide` makes of it; nil leaves it as it is.
+  ///
+  /// `decide` is asked again when another change came between, so it must look at nothing else that changes. Returns the
+  /// word that was decided by, and what it became.
+  @discardableResult
+  public func change(at row: Int32, _ decide: (Word) -> Word?) -> (old: Word, new: Word?) {
+    var change = Change()
+    while true {
+      switch change.next {
+      case .load: change.loaded(word(at: row), decide)
+      case .exchange(let expected, let new):
+        change.exchanged(exchange(at: row, expected: expected, new: new))
+      case .done(let old, let new): return (old, new)
+      }
+    }
+  }
+
+  /// One change of a word as the single accesses to memory that it is made of.
+  ///
+  /// ```
+  ///   load ──► decide ──► exchange ──► done
+  ///    ▲         │ nil       │ another change came between
+  ///    │         └──► done   │
+  ///    └─────────────────────┘
+  /// ```
+  /// Apart from the pool, so that a test can put every other access between them.
+  struct Change: Sendable, Hashable {
+    enum Access: Sendable, Hashable {
+      case load
+      case exchange(expected: Word, new: Word)
+      case done(old: Word, new: Word?)
+    }
+
+    private(set) var next = Access.load
+
+    @inline(__always)
+    mutating func loaded(_ word: Word, _ decide: (Word) -> Word?) {
+      next =
+        if let new = decide(word) { .exchange(expected: word, new: new) } else {
+          .done(old: word, new: nil)
+        }
+    }
+
+    @inline(__always)
+    mutating func exchanged(_ isDone: Bool) {
+      guard case .exchange(let expected, let new) = next else { return }
+      next = isDone ? .done(old: expected, new: new) : .load
+    }
   }
 
   /// The serial at `row`.

@@ -43,12 +43,11 @@ private func race(_ count: Int, _ body: @escaping @Sendable (_ thread: Int) -> V
     race(stations) { station in
       // Every station reads every serial, in the same order, as two cameras over one conveyor do.
       for number in 0..<count {
-        guard let row = pool.row(of: Array("S\(number)".utf8).span) else { continue }
-        let word = pool.word(at: row)
-        guard word.state == .allocated else { continue }
-        let mine = SerialPool.Word(
-          state: .encoded, station: UInt8(station), unit: UInt16(number % 65504 + 1))
-        if pool.exchange(at: row, expected: word, new: mine) { won[station].add(number) }
+        guard let hit = pool.find(Array("S\(number)".utf8).span) else { continue }
+        let change = pool.change(at: hit.row) {
+          $0.taken(as: .encoded, station: station, unit: UInt16(number % 65504 + 1))
+        }
+        if change.new != nil { won[station].add(number) }
       }
     }
     let all = won.map(\.numbers)
@@ -137,6 +136,26 @@ private func race(_ count: Int, _ body: @escaping @Sendable (_ thread: Int) -> V
     // A zero byte pads the slot, so a read that ends in one is not the serial without it.
     #expect(pool.row(of: [0x41, 0x00].span) == nil)
     #expect(pool.row(of: [0x00].span) == nil)
+  }
+
+  @Test func aSerialIsFoundWithItsWordWhereverItLiesInMemory() {
+    // Cut out of a message, a serial begins at any address and other bytes stand on both sides.
+    let serials = (1...20).map { length in
+      String((0..<length).map { Character(UnicodeScalar(UInt8(0x30 + $0 * 3))) })
+    }
+    let pool = pool(serials)
+    #expect(
+      pool.exchange(
+        at: 4, expected: .init(state: .allocated), new: .init(state: .sampled, hold: true)))
+    for (index, serial) in serials.enumerated() {
+      for offset in 0..<9 {
+        let message =
+          [UInt8](repeating: 0xFF, count: offset) + Array(serial.utf8) + [0xFF, 0x1D, 0xFF]
+        let hit = pool.find(message.span.extracting(offset..<(offset + serial.utf8.count)))
+        #expect(hit?.row == Int32(index), "\(serial) at \(offset)")
+        #expect(hit?.word == pool.word(at: Int32(index)))
+      }
+    }
   }
 
   @Test func anEmptyPoolFindsNothing() {
