@@ -35,6 +35,7 @@ let package = Package(
   targets: [
     // C libraries, one target each; see docs/ARCHITECTURE.md, "Dependencies".
     .target(name: "CAllocations"),
+    .target(name: "CFloors", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CLinux"),
     .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
     .systemLibrary(
@@ -78,12 +79,13 @@ let package = Package(
       name: "linewardsim", dependencies: ["Simulation", "Control", "CLinux", argumentParser],
       swiftSettings: strict),
 
-    // What `make bench` runs, and the plain C program that it measures against.
+    // What `make bench` runs, and the plain C program that it measures against; CFloors is what it measures against in the
+    // same process.
     .executableTarget(
       name: "linewardbench",
       dependencies: [
         "Alarms", "Daemon", "Devices", "GS1", "Line", "PLCLink", "Records", "Rings", "Threads",
-        "CAllocations", "CLinux", argumentParser,
+        "CAllocations", "CFloors", "CLinux", argumentParser,
       ],
       swiftSettings: strict),
     .executableTarget(name: "linewardfloor", dependencies: ["CModbus"]),

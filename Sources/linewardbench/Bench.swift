@@ -20,72 +20,67 @@ struct Bench: ParsableCommand {
   @Option(help: "Where the records go; the file system matters. Default: a folder below TMPDIR.")
   var directory: String?
 
+  @Option(help: "Only these parts, with commas between: \(Part.names).")
+  var only = ""
+
+  mutating func validate() throws {
+    guard Part.list(only) != nil else {
+      throw ValidationError("--only takes \(Part.names), with commas between; not '\(only)'.")
+    }
+  }
+
   mutating func run() throws {
+    let parts = Part.list(only) ?? []
     let parent =
       directory.map { URL(fileURLWithPath: $0) } ?? FileManager.default.temporaryDirectory
     let folder = parent.appendingPathComponent("lineward-bench-\(getpid())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    var missed: [String] = []
+    var report = Report()
 
-    let parser = GS1Bench()
-    say(parser.text)
-    if !parser.isReached { missed.append("GS1 message parsed") }
+    if parts.contains(.gs1) { GS1Bench().add(to: &report) }
+    if parts.contains(.rings) { try RingBench.run(&report) }
+    if parts.contains(.append) { try AppendBench.run(&report, folder: folder) }
+    try inProcess(&report, parts, folder: folder)
+    try withDaemon(&report, parts, folder: folder)
 
-    let rate = try ThroughputBench.run(folder: folder, verdicts: 200_000)
-    say("durable verdicts       \(Int(rate)) a second through the line loop, aim 20000")
-    if rate < 20_000 { missed.append("durable verdicts") }
-
-    var bench = try LatencyBench(linewardd: URL(fileURLWithPath: linewardd), folder: folder)
-    try bench.start(serials: 100_000)
-    defer { bench.stop() }
-    for _ in 0..<warm { _ = try bench.unitThroughDaemon(accept: true) }
-    if try !bench.compare(accept: true, blocks: blocks, limit: 1.5) {
-      missed.append("scan to accept")
-    }
-    if try !bench.compare(accept: false, blocks: blocks, limit: 2) {
-      missed.append("scan to reject")
-    }
-    let idle = try bench.idleShare(seconds: 10)
-    say("idle with heartbeats   \((idle * 100).rounded() / 100) % of a core, aim below 2")
-    if idle >= 2 { missed.append("idle") }
-
-    let load = try LoadBench.run(bench)
-    say(
-      "a million serials      \((load.seconds * 100).rounded() / 100) s loaded, checked, on disk; "
-        + "resident \(load.megabytes.rounded()) MB, aim 5 s and 150 MB")
-    if load.seconds > 5 || load.megabytes > 150 { missed.append("a million serials") }
-
-    guard missed.isEmpty else {
-      say("missed: \(missed.joined(separator: ", "))")
+    guard report.missed.isEmpty else {
+      say("missed: \(report.missed.joined(separator: ", "))")
       throw ExitCode(1)
     }
-    say("all aims reached")
+    say("all \(report.figures) aims reached")
   }
-}
 
-/// A million serials from a file to a batch that can be started.
-enum LoadBench {
-  static func run(_ bench: LatencyBench) throws -> (seconds: Double, megabytes: Double) {
-    var text = ""
-    text.reserveCapacity(16_000_000)
-    var state: UInt64 = 1
-    for number in 0..<1_000_000 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      let tail = String(state >> 40, radix: 36, uppercase: true)
-      let digits = String(number)
-      text += "M" + String(repeating: "0", count: 7 - digits.count) + digits + tail + "\n"
+  /// What takes 10 million serials into this process; they are gone from it before the daemon has its own.
+  private func inProcess(_ report: inout Report, _ parts: Set<Part>, folder: URL) throws {
+    guard !parts.isDisjoint(with: [.pool, .throughput]) else { return }
+    let serials = Serials(count: PoolBench.serialCount, seed: 1)
+    let pool =
+      parts.contains(.pool)
+      ? try PoolBench.run(&report, serials: serials) : try serials.pool()
+    if parts.contains(.throughput) {
+      try ThroughputBench.run(&report, folder: folder, serials: serials, pool: pool)
     }
-    let file = bench.folder.appendingPathComponent("million.txt")
-    try Data(text.utf8).write(to: file)
-    let start = monotonicNow()
-    guard
-      bench.lineward([
-        "batch", "open", "--id", "MILLION", "--gtin", "09506000134352", "--lot", "LOT2", "--expiry",
-        "281231", "--serials", file.path,
-      ])
-    else { throw BenchError("the million was refused") }
-    return (Double(monotonicNow() - start) / 1e9, try bench.residentMegabytes())
+  }
+
+  private func withDaemon(_ report: inout Report, _ parts: Set<Part>, folder: URL) throws {
+    guard !parts.isDisjoint(with: [.latency, .import]) else { return }
+    var bench = try LatencyBench(linewardd: URL(fileURLWithPath: linewardd), folder: folder)
+    defer { bench.stop() }
+    try bench.start(serials: 100_000)
+    for _ in 0..<warm { _ = try bench.unitThroughDaemon(accept: true) }
+    if parts.contains(.latency) {
+      try bench.compare(&report, accept: true, blocks: blocks, limit: 1.5)
+      try bench.compare(&report, accept: false, blocks: blocks, limit: 2)
+      let idle = try bench.idleShare(seconds: 10)
+      report.figure(
+        "idle with heartbeats", "\(rounded(idle)) % of a core", aim: "below 2",
+        isReached: idle < 2)
+    }
+    if parts.contains(.import) {
+      try ImportBench.run(
+        &report, bench: &bench, serials: Serials(count: ImportBench.serialCount, seed: 1))
+    }
   }
 }
 

@@ -17,11 +17,12 @@ struct GS1Bench {
 
   var isReached: Bool { parse <= Self.aim && refusal <= Self.aim && allocations == 0 }
 
-  var text: String {
-    let ratio = (parse / floor * 10).rounded() / 10
-    return
-      "GS1 message parsed     \(Int(parse.rounded())) ns, refused \(Int(refusal.rounded())) ns, "
-      + "\(allocations) allocations, \(ratio) × a checksum over its bytes; aim \(Int(Self.aim)) ns and 0"
+  func add(to report: inout Report) {
+    report.figure(
+      "GS1 message",
+      "\(rounded(parse, 0)) ns parsed, \(rounded(refusal, 0)) ns refused, \(allocations) allocations, "
+        + "\(rounded(parse / floor, 1)) × a checksum over its bytes",
+      aim: "\(rounded(Self.aim, 0)) ns and 0", isReached: isReached)
   }
 
   /// Blocks are short, so that little else on the machine cuts into one; the kinds alternate.

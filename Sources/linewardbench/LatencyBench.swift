@@ -74,14 +74,9 @@ struct LatencyBench {
       """.utf8
     ).write(to: config)
     startPLC()
-    daemon.executableURL = linewardd
-    daemon.arguments = ["--config", config.path]
     _ = FileManager.default.createFile(
       atPath: folder.appendingPathComponent("log").path, contents: nil)
-    daemon.standardError = try FileHandle(
-      forWritingTo: folder.appendingPathComponent("log"))
-    try daemon.run()
-    try waitUntil("the daemon answers") { lineward(["status"]) }
+    try startDaemon()
     var text = ""
     text.reserveCapacity(serials * 15)
     for number in 0..<serials { text += Self.serialText(number) + "\n" }
@@ -94,6 +89,18 @@ struct LatencyBench {
       ]), lineward(["batch", "start"])
     else { throw BenchError("the batch could not be opened and started") }
     try release()
+  }
+
+  /// Starts the daemon, and again after `stop`; returns when it answers.
+  mutating func startDaemon() throws {
+    daemon = Process()
+    daemon.executableURL = linewardd
+    daemon.arguments = ["--config", folder.appendingPathComponent("lineward.toml").path]
+    let log = try FileHandle(forWritingTo: folder.appendingPathComponent("log"))
+    try log.seekToEnd()
+    daemon.standardError = log
+    try daemon.run()
+    try waitUntil("the daemon answers") { lineward(["status"]) }
   }
 
   /// The PLC's side: alive, in its epoch, obeying.
@@ -123,21 +130,29 @@ struct LatencyBench {
     server[Self.plcBase + 3] = 1
   }
 
+  /// Runs the operator's command line; whether it ended with 0.
   func lineward(_ arguments: [String]) -> Bool {
+    guard let process = try? begin(arguments) else { return false }
+    process.waitUntilExit()
+    return process.terminationStatus == 0
+  }
+
+  /// Starts the operator's command line, and does not wait for it.
+  func begin(_ arguments: [String]) throws -> Process {
     let process = Process()
     process.executableURL = linewardd.deletingLastPathComponent().appendingPathComponent("lineward")
     process.arguments = ["--socket", folder.path + "/control.sock"] + arguments
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return false }
-    process.waitUntilExit()
-    return process.terminationStatus == 0
+    try process.run()
+    return process
   }
 
   private func waitUntil(_ what: String, _ condition: () -> Bool) throws {
-    for _ in 0..<400 {
+    let deadline = monotonicNow() + 20_000_000_000
+    while monotonicNow() < deadline {
       if condition() { return }
-      var time = timespec(tv_sec: 0, tv_nsec: 50_000_000)
+      var time = timespec(tv_sec: 0, tv_nsec: 20_000_000)
       nanosleep(&time, nil)
     }
     throw BenchError("waited 20 s in vain until \(what)")
@@ -218,8 +233,8 @@ struct LatencyBench {
     return stamp - start
   }
 
-  /// Blocks of daemon and floor in turns; prints medians and the ratio of medians over the blocks.
-  mutating func compare(accept: Bool, blocks: Int, limit: Double) throws -> Bool {
+  /// Blocks of daemon and floor in turns; the ratio is the median over the blocks.
+  mutating func compare(_ report: inout Report, accept: Bool, blocks: Int, limit: Double) throws {
     let address = Self.floorBase + (accept ? 0 : 8)
     let floor = try Floor(self, sync: accept, address: address)
     var ours = Samples()
@@ -237,12 +252,11 @@ struct LatencyBench {
       theirs.values += floorBlock.values
     }
     let ratio = medianOf(ratios)
-    let name = accept ? "scan to accept" : "scan to reject"
-    say("\(name)   \(ours.text)")
-    say("  floor          \(theirs.text)")
-    let rounded = (ratio * 100).rounded() / 100
-    say("  ratio of medians over \(blocks) blocks: \(rounded), aim at most \(limit)")
-    return ratio <= limit
+    report.figure(
+      accept ? "scan to accept" : "scan to reject",
+      "\(ours.text), ratio \(rounded(ratio)) to the floor", aim: "at most \(limit)",
+      isReached: ratio <= limit)
+    report.remark("the floor, linewardfloor: \(theirs.text)")
   }
 
   /// Share of a core that the daemon takes with heartbeats only, in percent.
@@ -278,6 +292,7 @@ struct LatencyBench {
   }
 
   func stop() {
+    guard daemon.isRunning else { return }
     daemon.terminate()
     daemon.waitUntilExit()
   }
