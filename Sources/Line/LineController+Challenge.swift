@@ -42,13 +42,14 @@ extension LineController {
 
   /// Why a station needs one before units may pass there; nil: it needs none, or one runs, in which none passes anyway.
   private func challengeNeed(_ station: Int) -> ChallengeNeed? {
-    let state = stations[station]
-    guard state.hasGate, state.challenge == nil else { return nil }
-    if state.challengeFailed { return .failed }
-    if settings.challenge.afterBatchStart, !state.challengedSinceStart { return .batchStart }
+    guard stations[station].hasGate, stations[station].challenge == nil else { return nil }
+    if stations[station].challengeFailed { return .failed }
+    if settings.challenge.afterBatchStart, !stations[station].challengedSinceStart {
+      return .batchStart
+    }
     guard let due = challengeDue(station) else { return nil }
     // A clock that was set back must not give a station days; one that is drawn by milliseconds is no such clock.
-    let wasSetBack = wall < (state.challengePassedAt ?? 0) - LineController.challengeWarning
+    let wasSetBack = wall < (stations[station].challengePassedAt ?? 0) - LineController.challengeWarning
     return wall >= due || wasSetBack ? .time : nil
   }
 

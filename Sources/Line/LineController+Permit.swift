@@ -8,13 +8,16 @@ extension LineController {
     if storageFault != nil { standing.insert(StopReasons(.storageFault)) }
     if runningBatch == nil { standing.insert(StopReasons(.noBatchRunning)) }
     if challengeIsDue { standing.insert(StopReasons(.challengeDue)) }
-    for station in stations {
-      for scanner in station.settings.scanners where !scannersOnline[scanner] {
+    // By index here and in what else runs for every event: a copy of a station counts references to all that is in it.
+    for index in stations.indices {
+      for scanner in stations[index].settings.scanners where !scannersOnline[scanner] {
         standing.insert(StopReasons(.scannerLost))
       }
-      if station.tracking.isInDoubt { standing.insert(StopReasons(.trackingInDoubt)) }
-      guard station.settings.tracksTriggers || !station.settings.plc.isEmpty else { continue }
-      guard let snapshot = station.link.snapshot else {
+      if stations[index].tracking.isInDoubt { standing.insert(StopReasons(.trackingInDoubt)) }
+      guard
+        stations[index].settings.tracksTriggers || !stations[index].settings.plc.isEmpty
+      else { continue }
+      guard let snapshot = stations[index].link.snapshot else {
         standing.insert(StopReasons(.linkLost))
         continue
       }
@@ -169,16 +172,29 @@ extension LineController {
   /// Notices causes that came while the line was permitted.
   mutating func checkConditions(now: Instant) {
     guard permit else { return }
-    for reason in conditions.list {
+    let standing = conditions
+    guard !standing.isEmpty else { return }
+    for reason in standing.list {
       withdrawPermit(reason, detail: "the cause came while the line was permitted", now: now)
     }
   }
 
   /// Holds what the PLCs show against what was ordered.
   mutating func checkConfirmation(now: Instant) {
-    let linked = stations.filter { $0.link.generation != nil }
+    var linked = 0
+    var obeying = 0
+    var standing = 0
+    for index in stations.indices {
+      guard let snapshot = stations[index].link.snapshot else { continue }
+      linked += 1
+      if snapshot.permitObeyed {
+        obeying += 1
+      } else if !snapshot.inputs.contains(.conveyorMoving) {
+        standing += 1
+      }
+    }
     if permit && permitOnDisk {
-      let all = !linked.isEmpty && linked.allSatisfy { $0.link.snapshot?.permitObeyed ?? false }
+      let all = linked > 0 && obeying == linked
       if let deadline = releaseDeadline {
         if all {
           releaseDeadline = nil
@@ -204,12 +220,8 @@ extension LineController {
       }
       return
     }
-    guard !permit, let deadline = stopDeadline, !linked.isEmpty else { return }
-    let stands = linked.allSatisfy { station in
-      guard let snapshot = station.link.snapshot else { return false }
-      return !snapshot.permitObeyed && !snapshot.inputs.contains(.conveyorMoving)
-    }
-    if stands {
+    guard !permit, let deadline = stopDeadline, linked > 0 else { return }
+    if standing == linked {
       stopDeadline = nil
       emit(Record(.stopConfirmed))
       notice(.stopConfirmed, .notice, "stop confirmed: the PLC obeys and the conveyor stands")

@@ -229,8 +229,7 @@ extension LineController {
     station: Int, unit: UInt16, serial: [UInt8], grade: Int?, batch index: Int,
     reads: [Tracking.Read], now: Instant
   ) {
-    let batch = batches[index]
-    guard let pool = batch.pool, let hit = pool.find(serial.span) else {
+    guard let pool = batches[index].pool, let hit = pool.find(serial.span) else {
       conclude(station: station, unit: unit, .notInPool, reads: reads, now: now)
       return
     }
@@ -238,7 +237,7 @@ extension LineController {
     var verdict = hit.word.verdict
     var detail = ""
     if verdict == .accept, let window = settings.orderWindow,
-      let breach = batch.breachOfPrintOrder(row, window: window)
+      let breach = batches[index].breachOfPrintOrder(row, window: window)
     {
       verdict = .outOfPrintOrder
       detail = breach
@@ -258,7 +257,7 @@ extension LineController {
       if change.new != nil { state = taken } else { verdict = change.old.verdict }
     }
     conclude(
-      station: station, unit: unit, verdict, reads: reads, batch: batch.number, row: row,
+      station: station, unit: unit, verdict, reads: reads, batch: batches[index].number, row: row,
       state: state, detail: detail, now: now)
   }
 

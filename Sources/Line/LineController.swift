@@ -130,9 +130,9 @@ public struct LineController: Sendable {
   public mutating func committed(now: Instant) {
     guard storageFault == nil else { return }
     for waiting in waitingAccepts {
-      let state = stations[waiting.station]
-      guard state.link.generation == waiting.generation,
-        let open = state.open(waiting.unit), open.verdict == .accept, !open.isMissing
+      guard stations[waiting.station].link.generation == waiting.generation,
+        let open = stations[waiting.station].open(waiting.unit), open.verdict == .accept,
+        !open.isMissing
       else { continue }
       outbox.actions.append(
         .order(
@@ -302,10 +302,10 @@ public struct LineController: Sendable {
 
   func batchIndex(_ number: UInt32) -> Int? {
     // Numbers rise with the order of opening, and the batch at work is most often the last.
-    batches.lastIndex { $0.number == number }
+    batches.indices.last { batches[$0].number == number }
   }
 
-  var runningBatch: Int? { batches.lastIndex { $0.state == .running } }
+  var runningBatch: Int? { batches.indices.last { batches[$0].state == .running } }
 
   // MARK: What others see
 

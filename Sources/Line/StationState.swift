@@ -45,7 +45,7 @@ struct StationState: Sendable {
   /// By the records: tracking came into doubt and was not in step since.
   var doubtOnRecord = false
   var counters = StationCounters()
-  var openUnits: [OpenUnit] = []
+  var openUnits = OpenUnits()
   var rejectsInARow = 0
   var noReadsInARow = 0
   /// The PLC's epoch and the last outcome sequence in it, both as recorded; 0: none yet.
@@ -81,14 +81,14 @@ struct StationState: Sendable {
   }
 
   func open(_ unit: UInt16) -> OpenUnit? {
-    openUnits.first { $0.unit == unit }
+    openUnits.index(of: unit).map { openUnits[$0] }
   }
 
   /// Whether the PLC reports what its gate did, so that a challenge test can show something.
   var hasGate: Bool { settings.tracksTriggers && settings.gateOutcomes }
 
   /// Units that have no end.
-  var unended: Int { openUnits.count { !$0.isMissing } }
+  var unended: Int { openUnits.count - openUnits.missing }
 
   mutating func forgetFreshness() {
     movingTotal = 0
@@ -144,7 +144,9 @@ struct StationState: Sendable {
       return
     }
     // A number comes again after 65504 units; what is left of its last bearer ended in doubt long ago.
-    openUnits.removeAll { $0.unit == record.unit && $0.isMissing }
+    if openUnits.missing > 0 {
+      openUnits.removeAll { $0.unit == record.unit && $0.isMissing }
+    }
     openUnits.append(
       OpenUnit(
         unit: record.unit, verdict: verdict, batch: record.batch, row: record.row,
@@ -174,7 +176,7 @@ struct StationState: Sendable {
 
   mutating func ended(_ record: Record) {
     outcomeSequence = UInt16(truncatingIfNeeded: record.number)
-    let index = openUnits.firstIndex { $0.unit == record.unit }
+    let index = openUnits.index(of: record.unit)
     if let index, openUnits[index].isMissing {
       openUnits.remove(at: index)
       return
@@ -202,8 +204,7 @@ struct StationState: Sendable {
     openUnits[index].isMissing = true
     counters.inDoubt += 1
     // They wait only for a late outcome; the oldest give way.
-    let missing = openUnits.count { $0.isMissing }
-    if missing > LineController.openUnitsMax,
+    if openUnits.missing > LineController.openUnitsMax,
       let oldest = openUnits.firstIndex(where: { $0.isMissing })
     {
       openUnits.remove(at: oldest)
@@ -235,7 +236,7 @@ struct StationState: Sendable {
   }
 
   mutating func taken(_ record: Record) {
-    openUnits.removeAll { $0.unit == record.unit }
+    if let index = openUnits.index(of: record.unit) { openUnits.remove(at: index) }
     counters.passed += 1
   }
 
