@@ -58,14 +58,14 @@ package final class LineLoop: @unchecked Sendable {
   private let post: (Int, PLCOrder) -> Bool
   private let notices: (Notice) -> Void
 
-  private var core: LineController
+  // Touched by one thread and for every event: a check of each access as it runs would cost more than some events.
+  @exclusivity(unchecked) private var core: LineController
+  @exclusivity(unchecked) private var heldFrame: Frame?
+  @exclusivity(unchecked) private var heldEvents: [StationEvent?]
   private var store: RecordStore?
   private var reopenAt: Instant?
   private var replies: [UInt64: @Sendable (CommandResult) -> Void] = [:]
   private var nextReply: UInt64 = 1
-  private var buffer = [UInt8](repeating: 0, count: 4096)
-  private var heldFrame: (kind: UInt8, source: UInt8, at: Int64, bytes: [UInt8])?
-  private var heldEvents: [StationEvent?]
   private var framesLostSeen: UInt64 = 0
   private var plcLostSeen: [UInt64]
   private var thread: NamedThread?
@@ -199,8 +199,10 @@ package final class LineLoop: @unchecked Sendable {
     bell.ring()
   }
 
-  private func nextFrame() -> (kind: UInt8, source: UInt8, at: Int64, bytes: [UInt8])? {
-    var result: (kind: UInt8, source: UInt8, at: Int64, bytes: [UInt8])?
+  private typealias Frame = (kind: UInt8, source: UInt8, at: Int64, bytes: [UInt8])
+
+  private func nextFrame() -> Frame? {
+    var result: Frame?
     _ = frames.pop { kind, source, at, bytes in
       result = (kind, source, at, Array(bytes))
     }

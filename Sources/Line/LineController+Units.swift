@@ -178,7 +178,8 @@ extension LineController {
       return
     }
     guard let running = runningBatch else { return }
-    let (reading, _) = combine(reads, batch: batches[running])
+    let reading = LineController.combine(
+      reads, scanners: settings.scanners, batch: batches[running])
     switch reading {
     case .refused(let verdict, let detail):
       conclude(station: station, unit: unit, verdict, reads: reads, detail: detail, now: now)
@@ -193,36 +194,29 @@ extension LineController {
   static let noMessage = "no message"
 
   /// One good read is enough; two different good codes are verdict 3 (contract, `[[station]] scanner`).
-  private func combine(_ reads: [Tracking.Read], batch: Batch) -> (Reading, Int) {
-    if reads.isEmpty { return (.refused(.noRead, detail: LineController.noMessage), 0) }
+  private static func combine(
+    _ reads: [Tracking.Read], scanners: [ScannerSettings], batch: Batch
+  ) -> Reading {
+    if reads.isEmpty { return .refused(.noRead, detail: noMessage) }
     if reads.count == 1 {
-      return (
-        Reading.of(reads[0].bytes, scanner: settings.scanners[reads[0].scanner], batch: batch), 0
-      )
+      return Reading.of(reads[0].bytes, scanner: scanners[reads[0].scanner], batch: batch)
     }
-    var good: Int?
-    for (index, read) in reads.enumerated()
-    where Reading.isGood(read.bytes, scanner: settings.scanners[read.scanner]) {
+    var good: Tracking.Read?
+    for read in reads where Reading.isGood(read.bytes, scanner: scanners[read.scanner]) {
       if let first = good {
-        if reads[first].bytes != read.bytes { return (.refused(.severalCodes, detail: ""), index) }
+        if first.bytes != read.bytes { return .refused(.severalCodes, detail: "") }
       } else {
-        good = index
+        good = read
       }
     }
-    if let good {
-      let read = reads[good]
-      return (Reading.of(read.bytes, scanner: settings.scanners[read.scanner], batch: batch), good)
-    }
+    if let good { return Reading.of(good.bytes, scanner: scanners[good.scanner], batch: batch) }
     // None is good: what was seen at all says more than a no-read.
-    var answer: (Reading, Int) = (.refused(.noRead, detail: ""), 0)
-    for (index, read) in reads.enumerated() {
-      let reading = Reading.of(
-        read.bytes, scanner: settings.scanners[read.scanner], batch: batch)
+    for read in reads {
+      let reading = Reading.of(read.bytes, scanner: scanners[read.scanner], batch: batch)
       if case .refused(.noRead, _) = reading { continue }
-      answer = (reading, index)
-      break
+      return reading
     }
-    return answer
+    return .refused(.noRead, detail: "")
   }
 
   private mutating func judge(

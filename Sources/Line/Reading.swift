@@ -40,13 +40,13 @@ enum Reading: Sendable, Hashable {
       }
       return .refused(.notGS1, detail: "\(error.message) (byte \(error.offset))")
     }
-    guard value(.gtin, of: elements, in: scan).elementsEqual(batch.gtin.utf8) else {
+    guard value(.gtin, of: elements, in: scan, is: batch.gtin) else {
       return .refused(.wrongGTIN, detail: "")
     }
-    guard value(.lot, of: elements, in: scan).elementsEqual(batch.lot.utf8) else {
+    guard value(.lot, of: elements, in: scan, is: batch.lot) else {
       return .refused(.wrongLot, detail: "")
     }
-    guard value(.expiry, of: elements, in: scan).elementsEqual(batch.expiry.utf8) else {
+    guard value(.expiry, of: elements, in: scan, is: batch.expiry) else {
       return .refused(.wrongExpiry, detail: "")
     }
     return .serial(Array(value(.serial, of: elements, in: scan)), gradeTenths: grade)
@@ -96,6 +96,19 @@ enum Reading: Sendable, Hashable {
     _ ai: ApplicationIdentifier, of elements: Message, in scan: [UInt8]
   ) -> ArraySlice<UInt8> {
     elements.value(of: ai).map { scan[$0] } ?? []
+  }
+
+  /// Whether an element is this text, byte by byte.
+  private static func value(
+    _ ai: ApplicationIdentifier, of elements: Message, in scan: [UInt8], is text: String
+  ) -> Bool {
+    let range = elements.value(of: ai) ?? 0..<0
+    let bytes = text.utf8.span
+    guard bytes.count == range.count else { return false }
+    for index in bytes.indices where bytes[index] != scan[range.lowerBound + index] {
+      return false
+    }
+    return true
   }
 
   /// A `]` is in no GS1 character set, so a further AIM identifier can only begin a further code.

@@ -43,10 +43,13 @@ public final class RecordStore {
   private var begin: OpaquePointer?
   private var insert: OpaquePointer?
   private var end: OpaquePointer?
-  private var encoder: RecordEncoder
+  // The store belongs to one thread, so nothing is gained by having each of these accesses checked as it runs.
+  @exclusivity(unchecked) private var encoder: RecordEncoder
   private var inTransaction = false
   private var checkpointTried: Int32 = 0
   private var appendedAt = Instant(nanoseconds: 0)
+  /// Wall time at `appendedAt`: records of one moment have one time of day.
+  private var wall: Int64 = 0
   private var headAt: Instant?
   private var dead: StorageFault?
 
@@ -155,6 +158,12 @@ public final class RecordStore {
     return BootID(String(decoding: text[..<length], as: UTF8.self)) ?? BootID(high: 0, low: 0)
   }
 
+  private static func wallNow() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+  }
+
   private func prepare(_ sql: String) throws(StorageFault) -> OpaquePointer? {
     var statement: OpaquePointer?
     let code = sqlite3_prepare_v3(
@@ -197,9 +206,7 @@ public final class RecordStore {
       try run(begin, "begin a transaction")
       inTransaction = true
     }
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    let wall = Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    if now != appendedAt { wall = RecordStore.wallNow() }
     let sequence = lastSequence + 1
     encoder.begin(
       RecordEncoder.Numbers(
