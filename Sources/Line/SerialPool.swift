@@ -26,7 +26,16 @@ public final class SerialPool: @unchecked Sendable {
   private let slots: UnsafeMutableRawPointer
   private let slotOfRow: UnsafeMutablePointer<UInt32>
   private let slotCount: Int
+  /// The slots of the rows that were found last, by the lowest bits of the row: the row in the upper half, its slot in the
+  /// lower.
+  ///
+  /// From its find to its unit's end a serial is asked for three times more, and in a large pool `slotOfRow` costs a look
+  /// into memory each time. Any thread may write here, since every entry is right for as long as the pool lives.
+  private let found: UnsafeMutablePointer<Atomic<UInt64>>
+  private let foundMask: Int
 
+  /// Rows remembered in `found`: more than units that are under way, and small beside a large pool.
+  private static let foundMax = 4096
   private static let hugePage = 1 << 21
   private static let slotSize = 32
   private static let rowOffset = 20
@@ -75,6 +84,12 @@ public final class SerialPool: @unchecked Sendable {
     unsafe slots.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
     unsafe slotOfRow = SerialPool.allocate(max(1, capacity) * MemoryLayout<UInt32>.size)
       .bindMemory(to: UInt32.self, capacity: max(1, capacity))
+    var remembered = 1
+    while remembered < min(capacity, SerialPool.foundMax) { remembered *= 2 }
+    foundMask = remembered - 1
+    unsafe found = .allocate(capacity: remembered)
+    // No row is that high.
+    for index in 0..<remembered { unsafe (found + index).initialize(to: Atomic(UInt64.max)) }
   }
 
   private static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
@@ -99,6 +114,7 @@ public final class SerialPool: @unchecked Sendable {
   deinit {
     unsafe slots.deallocate()
     unsafe slotOfRow.deallocate()
+    unsafe found.deallocate()
   }
 
   private struct Key {
@@ -211,6 +227,8 @@ public final class SerialPool: @unchecked Sendable {
       if holds(slot, key) {
         let row = unsafe (slots + slot * SerialPool.slotSize).load(
           fromByteOffset: SerialPool.rowOffset, as: UInt32.self)
+        unsafe found[Int(row) & foundMask].store(
+          UInt64(row) << 32 | UInt64(slot), ordering: .relaxed)
         return Hit(row: Int32(bitPattern: row), word: Word(bits: bits))
       }
       slot = slot &+ 1 == slotCount ? 0 : slot &+ 1
@@ -220,16 +238,23 @@ public final class SerialPool: @unchecked Sendable {
   /// Finds a serial and returns its row, or nil when it is not in the pool.
   public func row(of serial: Swift.Span<UInt8>) -> Int32? { find(serial)?.row }
 
+  @inline(__always)
+  private func slot(of row: Int32) -> Int {
+    let entry = unsafe found[Int(row) & foundMask].load(ordering: .relaxed)
+    if entry >> 32 == UInt64(row) { return Int(UInt32(truncatingIfNeeded: entry)) }
+    return unsafe Int(slotOfRow[Int(row)])
+  }
+
   /// The word of the serial at `row`.
   public func word(at row: Int32) -> Word {
     precondition(row >= 0 && row < count, "no such row in the pool")
-    return Word(bits: rawWord(slot: unsafe Int(slotOfRow[Int(row)])))
+    return Word(bits: rawWord(slot: slot(of: row)))
   }
 
   /// Changes the word at `row` from `expected` to `new`; false when it was another one by then.
   public func exchange(at row: Int32, expected: Word, new: Word) -> Bool {
     precondition(row >= 0 && row < count, "no such row in the pool")
-    return unsafe word(slot: Int(slotOfRow[Int(row)])).pointee.compareExchange(
+    return unsafe word(slot: slot(of: row)).pointee.compareExchange(
       expected: expected.bits, desired: new.bits, ordering: .acquiringAndReleasing
     ).exchanged
   }
