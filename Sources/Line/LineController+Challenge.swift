@@ -49,7 +49,8 @@ extension LineController {
     }
     guard let due = challengeDue(station) else { return nil }
     // A clock that was set back must not give a station days; one that is drawn by milliseconds is no such clock.
-    let wasSetBack = wall < (stations[station].challengePassedAt ?? 0) - LineController.challengeWarning
+    let wasSetBack =
+      wall < (stations[station].challengePassedAt ?? 0) - LineController.challengeWarning
     return wall >= due || wasSetBack ? .time : nil
   }
 
