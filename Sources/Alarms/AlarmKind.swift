@@ -26,6 +26,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   case diskFilling = 22
   case challengeFailed = 50
   case challengeDue = 51
+  case acceptNotFollowed = 52
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -72,6 +73,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .diskFilling: "disk_filling"
     case .challengeFailed: "challenge_failed"
     case .challengeDue: "challenge_due"
+    case .acceptNotFollowed: "accept_not_followed"
     }
   }
 
@@ -85,7 +87,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling:
       .medium
-    case .machineNotReady, .clockNotSynchronised, .challengeDue: .low
+    case .machineNotReady, .clockNotSynchronised, .challengeDue, .acceptNotFollowed: .low
     }
   }
 
@@ -138,6 +140,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       "Check the time service and its server; records go by the machine's own clock until then."
     case .challengeFailed:
       "A bad pack may pass here: find it, mend reader or gate, then run the challenge test again."
+    case .acceptNotFollowed:
+      "Good packs went to the bin: the verdict came late, or the PLC forgot it; look at guards and times."
     case .challengeDue:
       "Run the challenge test at this station before the line stops for it."
     case .diskSpaceLow:

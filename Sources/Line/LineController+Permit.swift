@@ -325,5 +325,6 @@ extension LineController {
   static let momentary: [AlarmKind] = [
     .consecutiveRejects, .consecutiveNoReads, .outcomeMissing, .verdictNotTaken, .outcomeUnreadable,
     .unitLost, .eventsLost, .plcRestarted, .releaseNotConfirmed, .trackingInDoubt,
+    .acceptNotFollowed,
   ]
 }

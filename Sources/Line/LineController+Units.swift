@@ -562,6 +562,11 @@ extension LineController {
       raiseForPack(.badPackPassed, place: name, message: message)
       notice(.badPackPassed, .critical, message, station: station, unit: unit, serial: serial)
       withdrawPermit(.badPackPassed, station: station, detail: message, now: now)
+    case .rejected where accepted, .noVerdictInTime where accepted:
+      raise(
+        .acceptNotFollowed, place: name,
+        message: "\(pack) was accepted, and the gate rejected it (\(outcome?.phrase ?? ""))",
+        again: true)
     case .passed, .rejected, .takenByHand, .noVerdictInTime:
       break
     case .rejectNotSeen, nil:
