@@ -27,6 +27,9 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   case challengeFailed = 50
   case challengeDue = 51
   case acceptNotFollowed = 52
+  case scannerFlooding = 39
+  case scannerUnframed = 40
+  case epochMissing = 41
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -74,6 +77,9 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .challengeFailed: "challenge_failed"
     case .challengeDue: "challenge_due"
     case .acceptNotFollowed: "accept_not_followed"
+    case .scannerFlooding: "scanner_flooding"
+    case .scannerUnframed: "scanner_unframed"
+    case .epochMissing: "plc_epoch_missing"
     }
   }
 
@@ -85,7 +91,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow, .challengeFailed:
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
-      .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling:
+      .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .scannerFlooding,
+      .scannerUnframed, .epochMissing:
       .medium
     case .machineNotReady, .clockNotSynchronised, .challengeDue, .acceptNotFollowed: .low
     }
@@ -146,6 +153,12 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       "Run the challenge test at this station before the line stops for it."
     case .diskSpaceLow:
       "Free space on the disk of the records now: when it is full, the line stops."
+    case .scannerFlooding:
+      "Look at the scanner: it sends without pause; check its trigger, its cable and what it is set to send."
+    case .scannerUnframed:
+      "Hold the scanner's suffix and baud rate against suffix and baud of its configuration."
+    case .epochMissing:
+      "The PLC program has not set its epoch (register 9 of its block); call the PLC programmer."
     case .diskFilling:
       "Free space on the disk of the records, or give them a larger one, before the day named."
     }

@@ -311,7 +311,7 @@ public struct ScannerReply: Sendable, Equatable, Codable {
   public var device: String
   /// `online` or `offline`.
   public var state: String
-  /// Why it is offline, empty when it is online.
+  /// Why it is offline, or why what it sends makes no message; empty when all is well.
   public var reason: String
   /// Messages since the daemon started.
   public var messages: Int

@@ -20,7 +20,8 @@ extension StopReason {
     case .badPackPassed:
       "Find the pack named in the alarm, hold what left since; acknowledge, then release."
     case .machineNotReady: "Empty the reject bin, close the guards, check the air; then release."
-    case .wrongMapVersion: "The PLC program speaks another register map: call the PLC programmer."
+    case .wrongMapVersion:
+      "The PLC program speaks another register map or sets no epoch: call the PLC programmer."
     case .challengeDue:
       "Start the challenge test (lineward challenge start STATION), release, and send its packs."
     }

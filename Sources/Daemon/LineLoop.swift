@@ -189,6 +189,9 @@ package final class LineLoop: @unchecked Sendable {
           case .online: .scannerOnline(scanner)
           case .offline:
             .scannerOffline(scanner, reason: String(decoding: frame.bytes, as: UTF8.self))
+          case .unframed:
+            .scannerUnframed(scanner, message: String(decoding: frame.bytes, as: UTF8.self))
+          case .framed: .scannerUnframed(scanner, message: nil)
           }
         core.step(line, now: Instant(nanoseconds: frame.at), wall: wall)
       } else {

@@ -13,6 +13,10 @@ public enum ScannerEvent: UInt8, Sendable, CaseIterable {
   case online = 2
   /// The scanner went; the bytes say why, in UTF-8.
   case offline = 3
+  /// What it sends makes no message; the bytes say what, in UTF-8.
+  case unframed = 4
+  /// It sends messages again; no bytes.
+  case framed = 5
 }
 
 /// All serial scanners of the daemon, on one thread.
@@ -52,7 +56,7 @@ public final class ScannerBank: @unchecked Sendable {
   public struct Health: Sendable, Hashable {
     /// Since when it is open; nil while it is not.
     public var onlineSince: Instant?
-    /// Why it is not open.
+    /// Why it is not open; while it is, why what it sends makes no message.
     public var fault = "not opened yet"
     /// Messages since the start.
     public var messages: UInt64 = 0
@@ -68,6 +72,7 @@ public final class ScannerBank: @unchecked Sendable {
   private struct Port {
     let scanner: Scanner
     var framer: Framer
+    var watch: FramingWatch
     /// The open line, -1 none.
     var descriptor: Int32 = -1
     /// What was told to the loop last, so that it is told once.
@@ -102,7 +107,9 @@ public final class ScannerBank: @unchecked Sendable {
     precondition(scanners.count <= 256, "a frame's source is one byte")
     retryEvery = .milliseconds(Int64(retryMilliseconds))
     ports = scanners.map {
-      Port(scanner: $0, framer: Framer(prefix: $0.prefix, suffix: $0.suffix))
+      Port(
+        scanner: $0, framer: Framer(prefix: $0.prefix, suffix: $0.suffix),
+        watch: FramingWatch(prefix: $0.prefix, suffix: $0.suffix))
     }
     self.frames = frames
     self.wake = wake
@@ -169,7 +176,7 @@ public final class ScannerBank: @unchecked Sendable {
   private func tryAgain() {
     for index in ports.indices {
       if let owed = ports[index].owed { tell(owed.event, index, owed.reason) }
-      if ports[index].descriptor < 0 { open(index) }
+      if ports[index].descriptor < 0 { open(index) } else { watchFraming(index) }
     }
   }
 
@@ -194,6 +201,7 @@ public final class ScannerBank: @unchecked Sendable {
     }
     ports[index].descriptor = descriptor
     ports[index].told = nil
+    ports[index].watch.reset()
     let now = Instant.now
     states.withLock {
       $0[index].onlineSince = now
@@ -217,6 +225,8 @@ public final class ScannerBank: @unchecked Sendable {
         }
       }
       if messages > 0 { wake() }
+      ports[index].watch.took(
+        bytes: count, messages: Int(messages), hasPart: ports[index].framer.hasPart, now: now)
       let faults = ports[index].framer.faults
       states.withLock {
         $0[index].messages += messages
@@ -244,6 +254,16 @@ public final class ScannerBank: @unchecked Sendable {
       $0[index].fault = reason
     }
     tell(.offline, index, reason)
+  }
+
+  /// Says that what a scanner sends makes no message, or does so again; looked at with every retry.
+  private func watchFraming(_ index: Int) {
+    // What is owed has to be told first, in the order in which it happened.
+    guard ports[index].owed == nil, let news = ports[index].watch.look(now: .now) else { return }
+    var sentence = ""
+    if case .begins(let trouble) = news { sentence = trouble }
+    states.withLock { $0[index].fault = sentence }
+    tell(sentence.isEmpty ? .framed : .unframed, index, sentence)
   }
 
   /// Says that a scanner came or went; if the ring is full, again at the next retry.

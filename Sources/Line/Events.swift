@@ -8,6 +8,8 @@ public enum LineEvent: Sendable {
   case scannerOnline(Int)
   /// A scanner went, or could not be opened.
   case scannerOffline(Int, reason: String)
+  /// What a scanner sends has no end that is its suffix, so no message comes of it; `message` nil: it has again.
+  case scannerUnframed(Int, message: String?)
   /// A PLC link says something about a station.
   case plc(station: Int, PLCEvent)
   /// A ring between devices and core was full: so many events of `what` are gone.

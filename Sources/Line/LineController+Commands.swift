@@ -37,6 +37,9 @@ extension LineController {
       cancelChallenge(id, station, reason: reason, actor: actor, now: now)
     case .shutDown:
       withdrawPermit(.startUp, actor: actor, detail: "the daemon ends", now: now)
+      for scanner in strays.indices where strays[scanner].reportAt != nil {
+        reportStrays(scanner, now: nil)
+      }
       emit(Record(.stopped, actor: actor))
       finish(id, "stopped")
     }

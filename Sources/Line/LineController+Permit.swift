@@ -46,7 +46,7 @@ extension LineController {
       causes.append(obstacle)
     }
     if stations.isEmpty { causes.append("the configuration has no station") }
-    for station in stations {
+    for (index, station) in stations.enumerated() {
       let name = station.settings.name
       for scanner in station.settings.scanners where !scannersOnline[scanner] {
         causes.append("station \(name): scanner \(settings.scanners[scanner].name) is offline")
@@ -65,12 +65,8 @@ extension LineController {
         causes.append("station \(name): no link to PLC \(station.settings.plc)")
         continue
       }
-      if snapshot.mapVersion != 1 {
-        causes.append(
-          "station \(name): PLC \(station.settings.plc) has register map version "
-            + "\(snapshot.mapVersion), not 1")
-      } else if snapshot.epoch == 0 {
-        causes.append("station \(name): PLC \(station.settings.plc) has not set its epoch")
+      if let fault = mapFault(snapshot, station: index) {
+        causes.append("station \(name): \(fault)")
       } else {
         if snapshot.inputs.contains(.rejectBinFull) {
           causes.append("station \(name): reject bin full")

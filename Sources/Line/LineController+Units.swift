@@ -18,8 +18,25 @@ extension LineController {
         outcomeIsMissing(open, station: index, now: now)
       }
     }
+    for scanner in strays.indices {
+      if let due = strays[scanner].reportAt, now >= due { reportStrays(scanner, now: now) }
+    }
+    tellRepeats(now: now)
     checkConfirmation(now: now)
     advanceChallenges(now: now)
+  }
+
+  private mutating func tellRepeats(now: Instant) {
+    for what in losses.keys.sorted() {
+      guard let count = losses[what]?.takeDue(now: now), count > 0 else { continue }
+      _ = raiseLoss(of: what, count: count)
+    }
+    for index in stations.indices {
+      let count = stations[index].restarts.takeDue(now: now)
+      guard count > 0 else { continue }
+      raiseRestart(
+        station: index, "\(count) times more in 10 s, now with epoch \(stations[index].epoch)")
+    }
   }
 
   private mutating func outcomeIsMissing(_ open: OpenUnit, station: Int, now: Instant) {
@@ -73,6 +90,8 @@ extension LineController {
     emit(Record(.scannerOnline, detail: name))
     notice(.scannerOnline, .notice, "scanner \(name) is online")
     endAlarm(.scannerLost, place: name)
+    endAlarm(.scannerFlooding, place: name)
+    endAlarm(.scannerUnframed, place: name)
   }
 
   mutating func scannerWent(_ scanner: Int, reason: String, now: Instant) {
@@ -92,9 +111,26 @@ extension LineController {
     if permit { withdrawPermit(.scannerLost, detail: message, now: now) }
   }
 
+  mutating func scannerUnframed(_ scanner: Int, message: String?) {
+    let name = settings.scanners[scanner].name
+    if let message {
+      raise(.scannerUnframed, place: name, message: "scanner \(name) \(message)", again: false)
+    } else {
+      endAlarm(.scannerUnframed, place: name)
+    }
+  }
+
   mutating func eventsLost(what: String, count: Int, now: Instant) {
-    let message = "\(count) events of \(what) were lost: more came than could be taken"
-    raise(.eventsLost, place: what, message: message, again: true)
+    let isNews = losses[what, default: Repeats()].isNews(count, now: now)
+    if !isNews, !permit, stations.allSatisfy({ $0.tracking.isInDoubt }) {
+      // The line stands and nothing is sure: the doubt lasts on, and more records would say no more.
+      for index in stations.indices {
+        _ = stations[index].tracking.oddStep(
+          units: [], from: stations[index].lastUnit, to: stations[index].lastUnit, now: now)
+      }
+      return
+    }
+    let message = raiseLoss(of: what, count: count)
     // What was lost may have been a trigger, a message or an outcome.
     for index in stations.indices {
       let decision = stations[index].tracking.oddStep(
@@ -102,6 +138,12 @@ extension LineController {
       carryOut(decision, station: index, now: now)
     }
     withdrawPermit(.trackingInDoubt, detail: message, now: now)
+  }
+
+  private mutating func raiseLoss(of what: String, count: Int) -> String {
+    let message = "\(count) events of \(what) were lost: more came than could be taken"
+    raise(.eventsLost, place: what, message: message, again: true)
+    return message
   }
 
   // MARK: Tracking
@@ -118,7 +160,7 @@ extension LineController {
         stations[station].doubtWhilePermitted ? .trackingInDoubt : lineVerdict ?? .trackingInDoubt,
         reads: [], now: now)
     case .stray(let read):
-      keepStray([read], station: station)
+      keepStray([read], station: station, now: now)
     case .inStep:
       emit(Record(.trackingInStep, station: station))
       notice(.trackingInStep, .notice, "tracking is in step again", station: station)
@@ -138,7 +180,7 @@ extension LineController {
         storageFault != nil ? .storageFault : wasPermitted ? .trackingInDoubt : .notPermitted
       conclude(station: station, unit: unit, verdict, reads: [], now: now)
     }
-    keepStray(reads, station: station)
+    keepStray(reads, station: station, now: now)
     guard cause != .unwatched else { return }
     guard wasPermitted else {
       // The line may still coast, or be released while they stand before the gate. Without a link nobody watches triggers,
@@ -154,12 +196,36 @@ extension LineController {
     withdrawPermit(.trackingInDoubt, station: station, detail: cause.sentence, now: now)
   }
 
-  private mutating func keepStray(_ reads: [Tracking.Read], station: Int) {
+  private mutating func keepStray(_ reads: [Tracking.Read], station: Int, now: Instant) {
     for read in reads {
+      let name = settings.scanners[read.scanner].name
+      guard strays[read.scanner].kept.admits(now: now) else {
+        guard strays[read.scanner].reportAt == nil else { continue }
+        strays[read.scanner].reportAt = now + StrayReads.reportEvery
+        strays[read.scanner].station = station
+        raise(
+          .scannerFlooding, place: name,
+          message: "scanner \(name) sends without pause what belongs to no unit; reads beyond "
+            + "\(StrayReads.burst) are counted and not kept", again: false)
+        continue
+      }
+      emit(Record(.strayRead, station: station, raw: read.bytes, detail: name))
+    }
+  }
+
+  /// Records how many stray reads were not kept; a time without any ends the alarm.
+  mutating func reportStrays(_ scanner: Int, now: Instant?) {
+    let name = settings.scanners[scanner].name
+    let skipped = strays[scanner].kept.takeHeldBack()
+    strays[scanner].reportAt = nil
+    if skipped > 0 {
       emit(
         Record(
-          .strayRead, station: station, raw: read.bytes,
-          detail: settings.scanners[read.scanner].name))
+          .strayReadsSkipped, station: strays[scanner].station, number: UInt32(clamping: skipped),
+          detail: name))
+      strays[scanner].reportAt = now.map { $0 + StrayReads.reportEvery }
+    } else {
+      endAlarm(.scannerFlooding, place: name)
     }
   }
 
@@ -395,9 +461,9 @@ extension LineController {
       }
       emit(Record(.epoch, station: station, code: snapshot.epoch, detail: "before: \(before)"))
       if before != 0 {
-        let message = "PLC \(stations[station].settings.plc) started anew (epoch \(snapshot.epoch))"
-        raise(.plcRestarted, place: name, message: message, again: true)
-        notice(.plcRestarted, .warning, message, station: station)
+        if stations[station].restarts.isNews(now: now) {
+          raiseRestart(station: station, "(epoch \(snapshot.epoch))")
+        }
       }
     }
     // A withdrawal that found no link: within its epoch the PLC still holds the accept.
@@ -409,6 +475,12 @@ extension LineController {
       stopDeadline = now + settings.limits.stopConfirm
     }
     show(snapshot, station: station, now: now)
+  }
+
+  private mutating func raiseRestart(station: Int, _ what: String) {
+    let message = "PLC \(stations[station].settings.plc) started anew \(what)"
+    raise(.plcRestarted, place: stations[station].settings.name, message: message, again: true)
+    notice(.plcRestarted, .warning, message, station: station)
   }
 
   private mutating func lost(station: Int, _ fault: LinkFault, now: Instant) {
@@ -438,9 +510,10 @@ extension LineController {
     } else {
       stations[station].lastUnit = snapshot.lastUnit
     }
-    if before.mapVersion == 1 && snapshot.mapVersion != 1 && permit {
-      withdrawPermit(
-        .wrongMapVersion, station: station, detail: "map version \(snapshot.mapVersion)", now: now)
+    if permit, let fault = mapFault(snapshot, station: station),
+      mapFault(before, station: station) == nil
+    {
+      withdrawPermit(.wrongMapVersion, station: station, detail: fault, now: now)
     }
     show(snapshot, station: station, now: now)
   }
@@ -449,13 +522,13 @@ extension LineController {
   private mutating func show(_ snapshot: PLCSnapshot, station: Int, now: Instant) {
     let name = stations[station].settings.name
     stations[station].setMoving(snapshot.inputs.contains(.conveyorMoving), now: now)
-    if snapshot.mapVersion != 1 {
-      raise(
-        .wrongMapVersion, place: name,
-        message: "PLC \(stations[station].settings.plc) has register map version "
-          + "\(snapshot.mapVersion), not 1", again: false)
+    if let fault = mapFault(snapshot, station: station) {
+      let isVersion = snapshot.mapVersion != 1
+      endAlarm(isVersion ? .epochMissing : .wrongMapVersion, place: name)
+      raise(isVersion ? .wrongMapVersion : .epochMissing, place: name, message: fault, again: false)
     } else {
       endAlarm(.wrongMapVersion, place: name)
+      endAlarm(.epochMissing, place: name)
     }
     if snapshot.mapVersion == 1, !snapshot.inputs.isDisjoint(with: .notReady) {
       var causes: [String] = []
@@ -471,6 +544,16 @@ extension LineController {
       endAlarm(.machineNotReady, place: name)
     }
     checkConfirmation(now: now)
+  }
+
+  /// Why a PLC's registers cannot be gone by, nil when they can.
+  func mapFault(_ snapshot: PLCSnapshot, station: Int) -> String? {
+    let plc = stations[station].settings.plc
+    if snapshot.mapVersion != 1 {
+      return "PLC \(plc) has register map version \(snapshot.mapVersion), not 1"
+    }
+    return snapshot.epoch == 0
+      ? "PLC \(plc) has epoch 0: its program has not set one since its start" : nil
   }
 
   private mutating func triggers(station: Int, _ snapshot: PLCSnapshot, now: Instant) {

@@ -21,6 +21,8 @@ public struct LineController: Sendable {
   public internal(set) var alarms = AlarmList()
   var stations: [StationState]
   var scannersOnline: [Bool]
+  /// What each scanner sends that belongs to no unit.
+  var strays: [StrayReads]
 
   /// The permit as decided; it goes out as 1 only when its record is on disk.
   var permit = false
@@ -40,6 +42,9 @@ public struct LineController: Sendable {
   /// Since when a PLC that obeyed a release no longer does, without a word from us.
   var echoLostDeadline: Instant?
 
+  /// Losses of events, by what lost them.
+  var losses: [String: Repeats] = [:]
+
   /// What waits for the end of the transaction.
   var waitingAccepts: [(station: Int, unit: UInt16, generation: LinkGeneration)] = []
   var waitingReplies: [(id: UInt64, result: CommandResult)] = []
@@ -58,6 +63,7 @@ public struct LineController: Sendable {
     self.settings = settings
     stations = settings.stations.map { StationState($0) }
     scannersOnline = settings.scanners.map { _ in false }
+    strays = settings.scanners.map { _ in StrayReads() }
     stationOfRecord = settings.stations.indices.map { $0 }
   }
 
@@ -95,6 +101,7 @@ public struct LineController: Sendable {
     case .message(let scanner, let bytes): message(scanner: scanner, bytes: bytes, now: now)
     case .scannerOnline(let scanner): scannerCame(scanner)
     case .scannerOffline(let scanner, let reason): scannerWent(scanner, reason: reason, now: now)
+    case .scannerUnframed(let scanner, let message): scannerUnframed(scanner, message: message)
     case .plc(let station, let event): plc(station: station, event, now: now)
     case .eventsLost(let what, let count): eventsLost(what: what, count: count, now: now)
     case .surroundings(let kind, let stands, let message):
@@ -118,6 +125,9 @@ public struct LineController: Sendable {
     if stations.contains(where: { $0.link.generation != nil }) { consider(stopDeadline) }
     consider(releaseDeadline)
     consider(echoLostDeadline)
+    for stray in strays { consider(stray.reportAt) }
+    for loss in losses.values { consider(loss.due) }
+    for station in stations { consider(station.restarts.due) }
     for station in stations {
       consider(station.challenge?.deadline)
       consider(station.tracking.deadline)
@@ -280,7 +290,7 @@ public struct LineController: Sendable {
       alarms.reset(kind, place: String(decoding: record.raw, as: UTF8.self))
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
       .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .commandRefused,
-      .reloaded, .exported, .settings:
+      .reloaded, .exported, .settings, .strayReadsSkipped:
       break
     }
   }

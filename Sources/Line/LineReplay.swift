@@ -265,6 +265,7 @@ public struct LineReplay: Sendable {
     for station in line.stations { retired[station.settings.name] = station }
     line.settings = settings
     line.scannersOnline = settings.scanners.map { _ in false }
+    line.strays = settings.scanners.map { _ in StrayReads() }
     line.stations = settings.stations.map { settings in
       guard var station = retired.removeValue(forKey: settings.name) else {
         return StationState(settings)

@@ -92,6 +92,8 @@ public struct Record: Sendable, Hashable {
     case reloaded = 51
     /// A batch's records were exported, by `actor`; it stands before the first byte of the export is written.
     case exported = 52
+    /// Stray reads of a scanner that sent without pause were counted and not kept: number is how many, detail the scanner.
+    case strayReadsSkipped = 57
     /// The settings that verdicts depend on, in force from here on: raw holds them.
     case settings = 53
 

@@ -55,6 +55,7 @@ struct StationState: Sendable {
   var movingTotal: Int64 = 0
   var movingSince: Instant?
   var sentHeader: HostHeader?
+  var restarts = Repeats()
   /// The unit whose verdict the PLC did not take in time, and the outcome that does not stand in its slot, until the PLC goes
   /// on or the link begins anew: the link says each standstill once.
   var verdictNotTaken: UInt16?

@@ -135,7 +135,7 @@ public enum StopReason: UInt16, Sendable, CaseIterable {
     case .linkLost: "PLC link lost or just re-established"
     case .badPackPassed: "bad pack passed"
     case .machineNotReady: "machine not ready"
-    case .wrongMapVersion: "PLC has the wrong map version"
+    case .wrongMapVersion: "PLC has the wrong map version or no epoch"
     case .challengeDue: "challenge test due"
     }
   }

@@ -65,8 +65,7 @@ struct RecordRules {
     case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
       .scannerOffline, .trackingDoubt, .trackingInStep, .alarmRaised, .alarmReturned,
       .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded, .exported, .settings,
-      .challengeStarted,
-      .challengeConfirmed, .challengeEnded:
+      .challengeStarted, .challengeConfirmed, .challengeEnded, .strayReadsSkipped:
       break
     }
     guard state == nil else {

@@ -111,6 +111,31 @@ private final class BankBench {
     #expect(bench.wait { bench.messages == ["f"] })
   }
 
+  @Test func aScannerWhoseSuffixNeverComesIsSaidAndShownUntilItIsOpenedAnew() {
+    let cable = Cable()
+    cable.plug()
+    let bench = BankBench([cable.path])
+    bench.bank.start()
+    defer { bench.bank.stop() }
+    #expect(bench.waitFor(.online))
+    // CR where CR LF is configured, as a scanner set to another suffix sends it.
+    for _ in 0..<200 {
+      #expect(bench.wait { cable.say("]d2010950600013435221S0001\r") })
+    }
+    #expect(bench.waitFor(.unframed))
+    #expect(bench.messages.isEmpty)
+    let told = bench.told.last { $0.event == .unframed }?.text ?? ""
+    #expect(told.contains("suffix (0D 0A)"), "\(told)")
+    #expect(bench.bank.health[0].fault == told)
+    #expect(bench.bank.health[0].onlineSince != nil)
+    cable.unplug()
+    #expect(bench.waitFor(.offline))
+    bench.forget()
+    cable.plug()
+    #expect(bench.waitFor(.online))
+    #expect(bench.bank.health[0].fault.isEmpty)
+  }
+
   @Test func aThousandReplugsMissNothingAndLeaveNoDescriptor() {
     let cable = Cable()
     let bench = BankBench([cable.path])
