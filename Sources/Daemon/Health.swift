@@ -29,11 +29,19 @@ extension Composition {
       let snapshot = station.flatMap { status.stations[$0].plc }
       return PLCReply(
         name: plc.name, transport: "tcp", address: "\(plc.host):\(plc.port)",
-        online: snapshot != nil, reason: snapshot == nil ? health.lastFault : "",
+        online: snapshot != nil, reason: snapshot == nil ? reason(health) : "",
         epoch: snapshot.map { Int($0.epoch) }, permitObeyed: snapshot?.permitObeyed,
         conveyorMoving: snapshot?.inputs.contains(.conveyorMoving),
         stateCurrent: snapshot.map { Int($0.stateCurrent) }, connections: Int(health.connections))
     }
+  }
+
+  /// Why a link is not in step; never empty, because nobody can mend what says nothing.
+  private static func reason(_ health: PLCLink.Health) -> String {
+    if !health.lastFault.isEmpty { return health.lastFault }
+    guard health.telegrams > 0 else { return "it has not answered yet" }
+    return "not in step yet: \(health.telegrams) telegrams were answered, the last in "
+      + "\(health.responseLast.nanoseconds / 1_000_000) ms"
   }
 
   /// Wall time of a monotonic moment, by the clocks as they stand now.

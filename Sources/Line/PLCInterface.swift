@@ -79,6 +79,10 @@ public enum LinkFault: UInt8, Sendable, Hashable, BitwiseCopyable {
   case reconnecting
   /// Our own registers did not read back as just written: a gateway answers from its memory.
   case registersStale
+  /// Since the start it answers, and so late that the link is not in step yet.
+  case late
+  /// Its epoch changes faster than a PLC can start.
+  case epochUnsteady
 
   /// A phrase for a person on shift.
   public var phrase: String {
@@ -89,6 +93,8 @@ public enum LinkFault: UInt8, Sendable, Hashable, BitwiseCopyable {
     case .heartbeatStill: "the PLC's heartbeat stands still"
     case .registersImpossible: "the PLC's sequence registers make no sense"
     case .reconnecting: "reconnecting"
+    case .late: "it answers late; the link is not in step yet"
+    case .epochUnsteady: "its epoch changes again within a second, faster than a PLC can start"
     case .registersStale:
       "our registers do not read back as written; is a gateway between that caches?"
     }

@@ -81,6 +81,9 @@ public struct BlockSession: Sendable {
   /// A verdict not taken, or an outcome unreadable, for this long is said (contract, "Rings").
   public static let patience = Instant.Span.milliseconds(1000)
 
+  /// An epoch lasts at least so long.
+  static let epochShortest = Instant.Span.milliseconds(1000)
+
   private enum State: Sendable {
     case down
     case proving(hostBlock: [UInt16], heartbeat: UInt16, since: Instant)
@@ -120,6 +123,10 @@ public struct BlockSession: Sendable {
   private var state: State = .down
   private var events: [PLCEvent] = []
   private var toldFault: LinkFault?
+  /// Since when there is no link and nothing was said about it; nil: there is, or something was.
+  private var untoldSince: Instant?
+  /// When the epoch changed last under a link.
+  private var epochAt: Instant?
   private var ordered = HostHeader()
   /// Outcomes and unsent rejects outlive a connection, but not an epoch.
   private var outcomes: OutcomeReader
@@ -206,7 +213,14 @@ public struct BlockSession: Sendable {
       state = .down
       let goesOn = polled(header, &linked, now: now)
       state = .linked(linked)
-      if !goesOn { begin(header, hostBlock: nil, now: now) }
+      guard !goesOn else { return }
+      // Each would be records of its own; a new connection waits longer from time to time.
+      if linked.mapKnown, let epochAt, now - epochAt < BlockSession.epochShortest {
+        fault = .epochUnsteady
+      } else {
+        if linked.mapKnown { epochAt = now }
+        begin(header, hostBlock: nil, now: now)
+      }
     }
   }
 
@@ -219,6 +233,21 @@ public struct BlockSession: Sendable {
       events.append(
         .outcome(sequence: outcome.sequence, unit: outcome.unit, outcome: outcome.word))
     }
+  }
+
+  /// Time went on without a telegram that failed: of a link that is late from the start something has to be said.
+  public mutating func look(now: Instant) {
+    guard !isLinked, toldFault == nil else {
+      untoldSince = nil
+      return
+    }
+    guard let since = untoldSince else {
+      untoldSince = now
+      return
+    }
+    guard now - since >= settings.lost + settings.lost else { return }
+    events.append(.lost(.late))
+    toldFault = .late
   }
 
   /// The connection ended, or could not be made.

@@ -202,8 +202,11 @@ struct LinkWorker: ~Copyable {
     }
   }
 
-  private func answered(since begun: Instant) {
-    let time = Instant.now - begun
+  private mutating func answered(since begun: Instant) {
+    let now = Instant.now
+    let time = now - begun
+    for index in sessions.indices { sessions[index].look(now: now) }
+    publish()
     shared.turns.add(1, ordering: .relaxed)
     shared.health.withLock { health in
       health.telegrams += 1

@@ -95,6 +95,40 @@ import Threads
     #expect(headers < 10, "\(headers) headers went out before one poll")
   }
 
+  @Test func aPLCThatIsSlowFromTheStartIsSaidBeforeItsLinkIsInStep() {
+    let bench = LinkBench(lost: .milliseconds(100), answerTime: 90)
+    defer { bench.end() }
+    #expect(bench.wait { bench.isLost(.late) })
+    #expect(!bench.isLinked(1))
+    #expect(bench.link.health.telegrams > 0)
+    #expect(bench.waitForLink())
+    #expect(bench.events.count { $0.event == .lost(.late) } == 1)
+  }
+
+  @Test func aPLCWhoseEpochChangesWithoutPauseHasFewLinks() {
+    let bench = LinkBench()
+    defer { bench.end() }
+    #expect(bench.waitForLink())
+    var epoch: UInt16 = 100
+    // The second epoch is followed at once; then they change within a second, and the connection ends each time.
+    #expect(
+      bench.wait {
+        epoch += 1
+        bench.plc[109] = epoch
+        return bench.isLost(.epochUnsteady)
+      })
+    let links = bench.events.count { if case .linked = $0.event { true } else { false } }
+    #expect(links <= 2, "\(links)")
+    // When it comes to rest it is followed again.
+    #expect(
+      bench.wait {
+        bench.events.contains {
+          if case .linked(_, _, let snapshot) = $0.event { return snapshot.epoch == epoch }
+          return false
+        }
+      })
+  }
+
   @Test func aVerdictWhoseAnswerWasLostIsNotSentTwice() {
     let bench = LinkBench()
     defer { bench.end() }

@@ -22,12 +22,13 @@ final class LinkBench {
   init(
     host: String = "127.0.0.1", timeout: Instant.Span = .milliseconds(200),
     lost: Instant.Span = .milliseconds(1000), poll: Instant.Span = .milliseconds(5),
-    stations: Int = 1, eventsMax: Int = PLCLink.eventsMax
+    stations: Int = 1, eventsMax: Int = PLCLink.eventsMax, answerTime: Int32 = 0
   ) {
     let turns = Counter64()
     let bell = bell
     self.turns = turns
     plc = FakePLC(bell: bell)
+    plc.memory.withLock { $0.answerTime = answerTime }
     link = PLCLink(
       PLCLink.Settings(
         name: "plc-1", host: host, port: plc.port, poll: poll, timeout: timeout,
