@@ -224,6 +224,8 @@ final class ControlDesk: Sendable {
     let loop = loop
     let directory = directory
     importing.async {
+      // It may have waited behind other imports for minutes.
+      guard responder.isOpen else { return }
       let known = DispatchSemaphore(value: 0)
       let snapshot = Box<[Batch]>([])
       let taken = loop.send(
@@ -249,6 +251,7 @@ final class ControlDesk: Sendable {
           earlier: batches.filter { $0.gtin == opening.gtin }.map {
             SerialImporter.EarlierBatch(id: $0.id, number: $0.number)
           },
+          isWanted: { responder.isOpen },
           progress: { lines, bytes, total in
             responder.progress(
               ProgressReply(phase: "reading serials (\(lines))", done: bytes, total: total))

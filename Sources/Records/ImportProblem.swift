@@ -28,6 +28,8 @@ public struct ImportProblem: Error, Sendable, Hashable, CustomStringConvertible 
     case earlierUnreadable(batch: String, String)
     /// A serial file of this number is there already.
     case numberTaken
+    /// Nobody waits for the batch any more.
+    case abandoned
     /// The serials could not be stored.
     case storage(StorageFault)
   }
@@ -78,6 +80,8 @@ public struct ImportProblem: Error, Sendable, Hashable, CustomStringConvertible 
         + sentence
     case .numberTaken:
       what = "a serial file of this batch's number lies in the storage already. Restart the daemon."
+    case .abandoned:
+      return "The import was abandoned: whoever asked for it has gone. No batch was opened."
     case .storage(let fault): return "The serials could not be stored. \(fault.message)"
     }
     return place + what

@@ -172,6 +172,7 @@ enum SerialWalk {
     case wrong(ImportProblem.Reason, index: Int)
     case changed
     case found
+    case abandoned
     case storage(StorageFault)
   }
 

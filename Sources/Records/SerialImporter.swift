@@ -54,9 +54,10 @@ public enum SerialImporter {
   /// The whole file is refused with the line and the reason when any line is wrong, any serial is repeated or known in an
   /// earlier batch; then nothing of it stays. Lines end with a line feed (the last may do without), serials have 1 to 20
   /// characters of GS1's set 82, and there are at most 10 million. `progress` gets the serials found good so far, and the
-  /// bytes gone through of those to go through.
+  /// bytes gone through of those to go through. When `isWanted` says no, it ends as after any problem.
   public static func `import`(
     descriptor: Int32, into directory: String, number: UInt32, earlier: [EarlierBatch],
+    isWanted: @escaping () -> Bool = { true },
     progress: @escaping (Int, Int, Int) -> Void = { _, _, _ in }
   ) throws(ImportProblem) -> Imported {
     var information = stat()
@@ -74,7 +75,7 @@ public enum SerialImporter {
     defer { if !isDone { unlink(copy.path) } }
 
     let size = Int(information.st_size)
-    var work = Progress(total: 2 * size, report: progress)
+    var work = Progress(total: 2 * size, isWanted: isWanted, report: progress)
     for batch in earlier {
       var information = stat()
       if stat(SerialFile.path(number: batch.number, directory: directory), &information) == 0 {
@@ -87,6 +88,7 @@ public enum SerialImporter {
     for batch in earlier {
       try compare(pool, with: batch, directory: directory, work: &work)
     }
+    guard isWanted() else { throw ImportProblem(.abandoned) }
     try copy.finish(as: path, directory: directory)
     isDone = true
     progress(count, work.total, work.total)
@@ -103,9 +105,11 @@ public enum SerialImporter {
   private struct Progress {
     var bytes = 0
     var total: Int
+    let isWanted: () -> Bool
     let report: (Int, Int, Int) -> Void
 
-    mutating func went(_ count: Int, lines: Int) {
+    mutating func went(_ count: Int, lines: Int) throws(SerialWalk.Stop) {
+      guard isWanted() else { throw .abandoned }
       bytes += count
       report(lines, min(bytes, total), total)
     }
@@ -121,7 +125,7 @@ public enum SerialImporter {
         block: { (bytes) throws(SerialWalk.Stop) in
           digest.update(bufferPointer: bytes)
           try copy.write(bytes)
-          work.went(bytes.count, lines: 0)
+          try work.went(bytes.count, lines: 0)
         },
         { (_, index) throws(SerialWalk.Stop) in
           guard index < serialsMax else { throw .wrong(.tooMany(max: serialsMax), index: index) }
@@ -140,7 +144,9 @@ public enum SerialImporter {
     do throws(SerialWalk.Stop) {
       _ = try SerialWalk.lines(
         of: copy.descriptor,
-        block: { (bytes) throws(SerialWalk.Stop) in work.went(bytes.count, lines: pool.count) },
+        block: { (bytes) throws(SerialWalk.Stop) in
+          try work.went(bytes.count, lines: pool.count)
+        },
         { (line, index) throws(SerialWalk.Stop) in
           guard pool.count < count else { throw .changed }
           if pool.add(line.span) != nil { return }
@@ -169,14 +175,19 @@ public enum SerialImporter {
     do throws(SerialWalk.Stop) {
       _ = try SerialWalk.lines(
         of: descriptor,
-        block: { (bytes) throws(SerialWalk.Stop) in work.went(bytes.count, lines: pool.count) },
+        block: { (bytes) throws(SerialWalk.Stop) in
+          try work.went(bytes.count, lines: pool.count)
+        },
         { (line, _) throws(SerialWalk.Stop) in
           guard let row = pool.row(of: line.span) else { return }
           throw .wrong(
             .known(serial: String(decoding: line, as: UTF8.self), batch: batch.id), index: Int(row))
         })
     } catch {
-      if case .wrong(.known, _) = error { throw problem(error) }
+      switch error {
+      case .wrong(.known, _), .abandoned: throw problem(error)
+      default: break
+      }
       throw ImportProblem(
         .earlierUnreadable(batch: batch.id, "\(path) is damaged; put it back from a copy."))
     }
@@ -187,6 +198,7 @@ public enum SerialImporter {
     case .unreadable(let number): ImportProblem(.unreadable(number))
     case .wrong(let reason, let index): ImportProblem(reason, line: index + 1)
     case .changed, .found: ImportProblem(.unreadable(EIO))
+    case .abandoned: ImportProblem(.abandoned)
     case .storage(let fault): ImportProblem(.storage(fault))
     }
   }

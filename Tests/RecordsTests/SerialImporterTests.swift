@@ -38,6 +38,38 @@ import Testing
     }
   }
 
+  @Test func anImportThatNobodyWaitsForEndsAndLeavesNothing() throws {
+    try withDirectory { directory in
+      let path = directory + "/given.txt"
+      try write(Array((0..<400_000).map { "S\($0)\n" }.joined().utf8), to: path)
+      let descriptor = open(path, O_RDONLY)
+      defer { close(descriptor) }
+      // Given up at each of its questions in turn, until it asks no more.
+      var questions = 1
+      var last = 0
+      while last == 0 {
+        var left = questions
+        do {
+          let imported = try SerialImporter.import(
+            descriptor: descriptor, into: directory, number: 1, earlier: [],
+            isWanted: {
+              left -= 1
+              return left > 0
+            })
+          SerialImporter.discard(imported)
+          last = questions
+        } catch let problem as ImportProblem {
+          #expect(problem.reason == .abandoned)
+          #expect(!problem.isOfStorage)
+        }
+        #expect(!exists(directory + "/batches/0001.serials"))
+        #expect(!exists(directory + "/batches/0001.serials.importing"))
+        questions += 1
+      }
+      #expect(last > 5, "it asks at every block and at the end")
+    }
+  }
+
   @Test func aGoodFileIsTakenAsItIs() throws {
     try withDirectory { directory in
       let text = "A1\nB2\n!\"%&'()*+,-./:;<=>?_\n12345678901234567890\n"
