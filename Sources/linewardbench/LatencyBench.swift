@@ -99,6 +99,7 @@ struct LatencyBench {
     let log = try FileHandle(forWritingTo: folder.appendingPathComponent("log"))
     try log.seekToEnd()
     daemon.standardError = log
+    daemon.endWithParent()
     try daemon.run()
     try waitUntil("the daemon answers") { lineward(["status"]) }
   }
@@ -206,6 +207,7 @@ struct LatencyBench {
       ]
       let pipe = Pipe()
       process.standardOutput = pipe
+      process.endWithParent()
       try process.run()
       _ = pipe.fileHandleForReading.availableData
     }
