@@ -10,6 +10,7 @@ public struct StationEvent: Sendable, Hashable, BitwiseCopyable {
   public var event: PLCEvent
 
   /// Makes an event.
+  @inlinable
   public init(station: UInt16, at: Int64, event: PLCEvent) {
     self.station = station
     self.at = at
@@ -25,6 +26,7 @@ public struct StationOrder: Sendable, Hashable, BitwiseCopyable {
   public var order: PLCOrder
 
   /// Makes an order.
+  @inlinable
   public init(station: UInt16, order: PLCOrder) {
     self.station = station
     self.order = order
