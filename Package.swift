@@ -50,7 +50,7 @@ let package = Package(
 
     // Rooms that know the machine.
     .target(
-      name: "Records", dependencies: ["Line", "Alarms", grdb, grdbSQLite, crypto],
+      name: "Records", dependencies: ["Line", "Alarms", "CLinux", grdb, grdbSQLite, crypto],
       swiftSettings: strict),
     .target(name: "Threads", dependencies: ["Line", "CLinux"], swiftSettings: strict),
     .target(

@@ -287,8 +287,9 @@ package final class LineLoop: @unchecked Sendable {
     do throws(StorageFault) {
       // Sending may have added records (an order without room), so take them until none is left.
       let now = Clock.now
+      let wall = Clock.wall
       for record in core.outbox.records {
-        try store.append(record, at: now)
+        try store.append(record, at: now, wall: wall)
       }
       core.outbox.records.removeAll(keepingCapacity: true)
       try store.commit()

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import GRDB
 internal import GRDBSQLite
 internal import Glibc
@@ -48,8 +49,6 @@ public final class RecordStore {
   private var inTransaction = false
   private var checkpointTried: Int32 = 0
   private var appendedAt = Instant(nanoseconds: 0)
-  /// Wall time at `appendedAt`: records of one moment have one time of day.
-  private var wall: Int64 = 0
   private var headAt: Instant?
   private var dead: StorageFault?
 
@@ -158,12 +157,6 @@ public final class RecordStore {
     return BootID(String(decoding: text[..<length], as: UTF8.self)) ?? BootID(high: 0, low: 0)
   }
 
-  private static func wallNow() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
-  }
-
   private func prepare(_ sql: String) throws(StorageFault) -> OpaquePointer? {
     var statement: OpaquePointer?
     let code = sqlite3_prepare_v3(
@@ -199,14 +192,17 @@ public final class RecordStore {
 
   /// Adds a record to this turn's transaction, with wall time, boot id, sequence and hash.
   ///
-  /// `now` is CLOCK_MONOTONIC. The record is on disk only when `commit` has returned.
-  public func append(_ record: Line.Record, at now: Instant) throws(StorageFault) {
+  /// `now` is CLOCK_MONOTONIC; `wall` is milliseconds since 1970 in UTC, nil for what the clock says. The record is on disk
+  /// only when `commit` has returned.
+  public func append(
+    _ record: Line.Record, at now: Instant, wall: Int64? = nil
+  ) throws(StorageFault) {
     if let dead { throw dead }
     if !inTransaction {
       try run(begin, "begin a transaction")
       inTransaction = true
     }
-    if now != appendedAt { wall = RecordStore.wallNow() }
+    let wall = wall ?? RecordStore.wallNow
     let sequence = lastSequence + 1
     encoder.begin(
       RecordEncoder.Numbers(
@@ -249,6 +245,12 @@ public final class RecordStore {
     try run(insert, "write a record")
     lastSequence = sequence
     appendedAt = now
+  }
+
+  private static var wallNow: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 
   private func add(_ text: String) -> Int? {
@@ -404,7 +406,7 @@ private final class LogPages {
   private let count = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
   private let path: String
   private let logPath: String
-  private var files: (ino_t, ino_t)?
+  private var files: (UInt64, UInt64)?
 
   init(_ path: String) {
     self.path = path
@@ -446,14 +448,14 @@ private final class LogPages {
     }
   }
 
-  private func number(of name: String) throws(StorageFault) -> ino_t {
-    var information = stat()
-    guard stat(name, &information) == 0 else {
+  private func number(of name: String) throws(StorageFault) -> UInt64 {
+    var number: UInt64 = 0
+    guard clinux_inode(name, &number) == 0 else {
       throw StorageFault(
         .filesRemoved,
         "\(name) was removed while records were written. Stop the daemon, find out who removed it, and put it back "
           + "or restore the directory from a copy.", path: name)
     }
-    return information.st_ino
+    return number
   }
 }
