@@ -10,12 +10,26 @@ enum ImportBench {
   /// Later than this after its message, a verdict is late: the next pack but one is at the scanner by then.
   static let lateMilliseconds = 100.0
 
-  static func run(_ report: inout Report, bench: inout LatencyBench, serials: Serials) throws {
+  /// The serials that are imported.
+  struct Files {
+    let million: URL
+    let tenMillion: URL
+    let lastSerial: String
+
+    init(folder: URL) throws {
+      million = folder.appendingPathComponent("million.txt")
+      tenMillion = folder.appendingPathComponent("ten-million.txt")
+      try Serials(count: 1_000_000, seed: 4).write(to: million)
+      let serials = Serials(count: serialCount, seed: 1)
+      try serials.write(to: tenMillion)
+      lastSerial = String(decoding: serials.serial(serials.count - 1), as: UTF8.self)
+    }
+  }
+
+  static func run(_ report: inout Report, bench: inout LatencyBench, files: Files) throws {
     let before = try bench.residentMegabytes()
-    let million = bench.folder.appendingPathComponent("million.txt")
-    try Serials(count: 1_000_000, seed: 4).write(to: million)
     let start = monotonicNow()
-    guard bench.lineward(open("MILLION", million)) else {
+    guard bench.lineward(open("MILLION", files.million)) else {
       throw BenchError("the million was refused")
     }
     let seconds = Double(monotonicNow() - start) / 1e9
@@ -28,13 +42,11 @@ enum ImportBench {
       isReached: resident <= 150)
 
     // Before it, the same line for as long without an import.
-    let file = bench.folder.appendingPathComponent("ten-million.txt")
-    try serials.write(to: file)
     var alone = Samples()
     for _ in 0..<100 { alone.add(try pacedUnit(&bench)) }
     let begin = monotonicNow()
     // Of the same GTIN, so that every serial of the batches before is looked for in it.
-    let importing = try bench.begin(open("TENMILLION", file))
+    let importing = try bench.begin(open("TENMILLION", files.tenMillion))
     var beside = Samples()
     while importing.isRunning { beside.add(try pacedUnit(&bench)) }
     let imported = Double(monotonicNow() - begin) / 1e9
@@ -52,11 +64,10 @@ enum ImportBench {
         + "max \(micro(alone.percentile(1)))")
 
     bench.stop()
-    let serial = String(decoding: serials.serial(serials.count - 1), as: UTF8.self)
     let back = monotonicNow()
     try bench.startDaemon()
     let answered = Double(monotonicNow() - back) / 1e9
-    guard bench.lineward(["unit", serial]) else {
+    guard bench.lineward(["unit", files.lastSerial]) else {
       throw BenchError("after the restart the last of ten million serials is not known")
     }
     report.figure(
