@@ -94,6 +94,9 @@ public struct Record: Sendable, Hashable {
     case exported = 52
     /// The settings that verdicts depend on, in force from here on: raw holds them.
     case settings = 53
+    /// Heads are signed with another key from here on: raw names the old one and the new one. Code 1: a person ordered it,
+    /// detail says why; code 2: the daemon found it so at its start.
+    case keyChanged = 56
 
     /// The word in exports and JSON, for people who read records years later.
     public var word: String { "\(self)" }

@@ -256,12 +256,12 @@ import Testing
       for changed in [flipped, Array(bytes.dropLast(2)), bytes + [0x20, 0x0A]] {
         unlink(path)
         try write(changed, to: path)
-        let report = ExportCheck.check(folder: folder, key: key)
+        let report = ExportCheck.check(folder: folder, keys: [key])
         #expect(report.firstWrong?.contains(name) == true, "\(report)")
       }
       unlink(path)
       #expect(
-        ExportCheck.check(folder: folder, key: key).firstWrong?.contains("\(name) is missing")
+        ExportCheck.check(folder: folder, keys: [key]).firstWrong?.contains("\(name) is missing")
           == true)
     }
   }
@@ -278,7 +278,7 @@ import Testing
       #expect(fault(opening: other) == nil)
       let foreign = try #require(HeadKey.stored(in: other))
       #expect(
-        ExportCheck.check(folder: folder, key: foreign).firstWrong?.contains("manifest.sig") == true
+        ExportCheck.check(folder: folder, keys: [foreign]).firstWrong?.contains("manifest.sig") == true
       )
       // A record changed, and the manifest made to fit: the signature does not.
       let path = folder + "/records.jsonl"
