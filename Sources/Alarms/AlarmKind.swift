@@ -24,6 +24,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   case clockNotSynchronised = 20
   case diskSpaceLow = 21
   case diskFilling = 22
+  case headNotKept = 37
+  case signingKeyExchanged = 38
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -68,6 +70,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .clockNotSynchronised: "clock_not_synchronised"
     case .diskSpaceLow: "disk_space_low"
     case .diskFilling: "disk_filling"
+    case .headNotKept: "head_not_kept"
+    case .signingKeyExchanged: "signing_key_exchanged"
     }
   }
 
@@ -76,10 +80,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     switch self {
     case .badPackPassed, .stopNotConfirmed: .highest
     case .storageFault, .rejectNotConfirmed, .linkLost, .trackingInDoubt, .outcomeMissing,
-      .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow:
+      .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow, .signingKeyExchanged:
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
-      .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling:
+      .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .headNotKept:
       .medium
     case .machineNotReady, .clockNotSynchronised: .low
     }
@@ -88,7 +92,9 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   /// Whether the alarm stays when its cause has ended, until a person resets it.
   public var latches: Bool {
     switch self {
-    case .badPackPassed, .storageFault, .rejectNotConfirmed, .stopNotConfirmed: true
+    case .badPackPassed, .storageFault, .rejectNotConfirmed, .stopNotConfirmed,
+      .signingKeyExchanged:
+      true
     default: false
     }
   }
@@ -136,6 +142,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       "Free space on the disk of the records now: when it is full, the line stops."
     case .diskFilling:
       "Free space on the disk of the records, or give them a larger one, before the day named."
+    case .headNotKept:
+      "See to the file or command that signed heads go to; the newest one is sent again by itself."
+    case .signingKeyExchanged:
+      "Find out who exchanged or removed head-key, tell quality, and keep the new public key elsewhere."
     }
   }
 }

@@ -7,6 +7,7 @@ extension Reader {
     let line = text(only("line"), "line.id")
     let directory = text(only("storage"), "storage.directory")
     let minFree = number(only("storage"), "storage.min_free_mb")
+    let heads = heads(only("storage"))
     let socket = text(only("control"), "control.socket")
     let roles = roles(only("roles"))
     let scanners = all("scanner").map { scanner($0) }
@@ -21,14 +22,16 @@ extension Reader {
     let window = number(only("verification"), "verification.order_window")
     let limits = limits(only("limits"))
     let minutes = number(only("containment"), "containment.duration_minutes")
-    guard let line, let directory, let minFree, let socket, let roles, let grade, let order,
+    guard let line, let directory, let minFree, let heads, let socket, let roles, let grade, let order,
       let window, let limits, let minutes
     else {
       return nil
     }
     return Configuration(
       line: .init(id: line),
-      storage: .init(directory: directory, minFree: Int64(minFree) * 1_000_000),
+      storage: .init(
+        directory: directory, minFree: Int64(minFree) * 1_000_000, headsFile: heads.file,
+        headsCommand: heads.command, headsTimeout: heads.timeout),
       control: .init(socket: socket),
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
@@ -37,6 +40,22 @@ extension Reader {
   }
 
   // MARK: One table
+
+  private mutating func heads(
+    _ table: Table
+  ) -> (file: String?, command: [String], timeout: Duration)? {
+    let file = text(table, "storage.heads_file")
+    let command = texts(table, "storage.heads_command")
+    let timeout = duration(table, "storage.heads_timeout_ms")
+    for (key, path) in [("heads_file", file), ("heads_command", command?.first)] {
+      guard let path, !path.hasPrefix("/") else { continue }
+      fail(
+        "storage.\(key)", line: table.line(of: key),
+        "\(Key.quoted(path)) has to be a whole path, from / on")
+    }
+    guard let command, let timeout else { return nil }
+    return (file, command, timeout)
+  }
 
   private mutating func roles(_ table: Table) -> Configuration.Roles? {
     var roles: [String: [String]] = [:]

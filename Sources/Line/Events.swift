@@ -44,6 +44,8 @@ public enum LineCommand: Sendable {
   case reload(LineSettings, detail: String, recorded: [UInt8] = [])
   /// The records of the batch of this id are about to be copied for somebody.
   case export(batch: String)
+  /// Heads are signed with a new key from here on; `change` is what the record of it holds.
+  case rotateKey(change: [UInt8], reason: String)
   /// The daemon ends in order.
   case shutDown
 }
@@ -114,7 +116,7 @@ public struct Notice: Sendable, Hashable {
     case trackingInDoubt, trackingInStep
     case unitRejected, badPackPassed, rejectNotConfirmed, unitInDoubt
     case alarmRaised, alarmReturned, alarmAcknowledged, alarmReset
-    case commandRefused, storageFault, reloaded
+    case commandRefused, storageFault, reloaded, keyRotated
   }
 
   /// How grave a notice is.

@@ -32,6 +32,11 @@ extension LineController {
     case .reload(let settings, let detail, let recorded):
       reload(id, settings, detail: detail, recorded: recorded, actor: actor)
     case .export(let name): export(id, name, actor: actor)
+    case .rotateKey(let change, let reason):
+      emit(Record(.keyChanged, code: 1, raw: change, actor: actor, detail: reason))
+      notice(.keyRotated, .notice, "the signing key was changed by \(actor): \(reason)")
+      finish(
+        id, "the signing key is changed; keep the new head-key.pub elsewhere, beside the old one")
     case .shutDown:
       withdrawPermit(.startUp, actor: actor, detail: "the daemon ends", now: now)
       emit(Record(.stopped, actor: actor))

@@ -9,7 +9,7 @@ internal import Records
 struct RecordsCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "records", abstract: "Check, export and replay the records.",
-    subcommands: [Verify.self, Export.self, CheckExport.self, Replay.self])
+    subcommands: [Verify.self, Export.self, CheckExport.self, Replay.self, RotateKey.self])
 
   /// Where the records are when neither the daemon nor the caller says so.
   static let defaultDirectory = "/var/lib/lineward"
@@ -88,6 +88,28 @@ struct RecordsCommands: ParsableCommand {
         fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
         lastHash: "\(report.lastHash)", remarks: report.remarks)
     }
+  }
+
+  /// `records rotate-key`.
+  struct RotateKey: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Give the line a new signing key.",
+      discussion: """
+        The daemon makes the key, records the change with your name and reason, and lets the old \
+        key sign for the new one; then the old private key is destroyed. Keep the new head-key.pub \
+        elsewhere, beside the old one. docs/records.md says what each of them proves.
+        """)
+
+    @Option(help: "Why; goes on record with your name.") var reason: String
+    @OptionGroup var options: GlobalOptions
+
+    func validate() throws {
+      if reason.allSatisfy(\.isWhitespace) {
+        throw ValidationError("The reason is empty; say in a few words why the key is changed.")
+      }
+    }
+
+    func run() throws { try options.order(.recordsRotateKey(reason: reason)) }
   }
 
   /// The signed heads in a file.

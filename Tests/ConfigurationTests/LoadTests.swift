@@ -10,7 +10,8 @@ import Testing
       configuration
         == Configuration(
           line: .init(id: "L01"),
-          storage: .init(directory: "/var/lib/lineward", minFree: 500_000_000),
+          storage: .init(directory: "/var/lib/lineward", minFree: 500_000_000, headsCommand: [],
+            headsTimeout: .milliseconds(10_000)),
           control: .init(socket: "/run/lineward/control.sock"),
           roles: .init(
             operator: ["group:lineward-operator"], supervisor: ["group:lineward-supervisor"],
@@ -47,6 +48,9 @@ import Testing
         id = "L02"
         [storage]
         directory = "/srv/records"
+        heads_file = "/mnt/heads/L02.txt"
+        heads_command = ["/usr/bin/send-head", "--line", "L02"]
+        heads_timeout_ms = 3000
         [control]
         socket = "/tmp/control.sock"
         [roles]
