@@ -45,15 +45,16 @@ extension Key {
         alarm tells.
         """),
     Key(
-      table: "storage", name: "heads_file", kind: .text(1...4096), fallback: .none,
+      table: "storage", name: "heads_file", kind: .text(0...4096), fallback: .text(""),
       sentence: """
-        File that each signed head is appended to, on another machine's disk: it proves later that no records were cut off. \
-        It has to be there (touch); an absent mount is an alarm and holds nothing up.
-        """, example: "\"/mnt/heads/L01.txt\""),
+        File that each signed head is appended to, best on another machine's disk: a head kept elsewhere proves later that no \
+        records were cut off. It has to be there (touch); an absent mount is an alarm and holds nothing up. "" for none.
+        """),
     Key(
       table: "storage", name: "heads_command", kind: .texts, fallback: .texts([]),
       sentence: """
-        Program, by its whole path, and its arguments, that gets each signed head on its standard input; no shell reads them.
+        Program, by its whole path, and its arguments, that gets each signed head on its standard input; no shell reads them. [] \
+        for none.
         """),
     Key(
       table: "storage", name: "heads_timeout_ms", kind: .number(100...600_000),

@@ -48,13 +48,13 @@ extension Reader {
     let command = texts(table, "storage.heads_command")
     let timeout = duration(table, "storage.heads_timeout_ms")
     for (key, path) in [("heads_file", file), ("heads_command", command?.first)] {
-      guard let path, !path.hasPrefix("/") else { continue }
+      guard let path, !path.isEmpty || key == "heads_command", !path.hasPrefix("/") else { continue }
       fail(
         "storage.\(key)", line: table.line(of: key),
         "\(Key.quoted(path)) has to be a whole path, from / on")
     }
-    guard let command, let timeout else { return nil }
-    return (file, command, timeout)
+    guard let file, let command, let timeout else { return nil }
+    return (file.isEmpty ? nil : file, command, timeout)
   }
 
   private mutating func roles(_ table: Table) -> Configuration.Roles? {

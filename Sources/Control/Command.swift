@@ -88,6 +88,11 @@ public enum Command: Sendable, Equatable {
     }
   }
 
+  /// Whether the daemon writes into the file that comes with it, instead of reading it.
+  public var writesDescriptor: Bool {
+    if case .recordsExport = self { true } else { false }
+  }
+
   private enum Word: String, Codable {
     case status
     case watch

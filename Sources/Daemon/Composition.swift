@@ -1,3 +1,4 @@
+internal import Alarms
 internal import ArgumentParser
 internal import Configuration
 internal import Control

@@ -1,3 +1,4 @@
+internal import Alarms
 internal import CLinux
 internal import Dispatch
 internal import Glibc
@@ -12,7 +13,9 @@ internal import Synchronization
 ///
 /// Nothing of it is waited for by the line loop. Each destination has a queue of its own and room for one head, the newest:
 /// a share that hangs holds that queue and nothing else. What fails is an alarm, and the newest head is tried again.
-package final class HeadCourier: Sendable {
+package final class HeadCourier: @unchecked Sendable {
+  // Kept true by: `timer` and `told` are touched on `journal` only.
+
   /// How often destinations are looked after.
   static let pace = Instant.Span.milliseconds(1000)
 
@@ -21,9 +24,9 @@ package final class HeadCourier: Sendable {
   private let destinations: [HeadDestination]
   private let pace: Instant.Span
   private let tell: @Sendable (LineEvent) -> Void
-  private let timer = Mutex<(any DispatchSourceTimer)?>(nil)
+  private var timer: (any DispatchSourceTimer)?
   /// What was told last: nil nothing yet, empty that all is well.
-  private let told = Mutex<String?>(nil)
+  private var told: String?
 
   /// Makes a courier; `tell` raises and ends the alarm.
   init(
@@ -43,12 +46,15 @@ package final class HeadCourier: Sendable {
       tell(.surroundings(.headNotKept, stands: false, message: ""))
       return
     }
-    let source = DispatchSource.makeTimerSource(queue: journal)
-    source.schedule(
-      deadline: .now(), repeating: .nanoseconds(Int(pace.nanoseconds)), leeway: .milliseconds(100))
-    source.setEventHandler { @Sendable [weak self] in self?.look() }
-    source.resume()
-    timer.withLock { $0 = source }
+    journal.async { [self] in
+      let source = DispatchSource.makeTimerSource(queue: journal)
+      source.schedule(
+        deadline: .now(), repeating: .nanoseconds(Int(pace.nanoseconds)), leeway: .milliseconds(100)
+      )
+      source.setEventHandler { @Sendable [weak self] in self?.look() }
+      source.resume()
+      timer = source
+    }
   }
 
   /// Sends a head everywhere; any thread, never waits.
@@ -63,11 +69,10 @@ package final class HeadCourier: Sendable {
 
   /// Ends, after giving the last head so many seconds to arrive.
   func stop(seconds: Int) {
-    timer.withLock { source in
-      source?.cancel()
-      source = nil
+    journal.sync {
+      timer?.cancel()
+      timer = nil
     }
-    journal.sync {}
     let end = DispatchTime.now() + .seconds(seconds)
     for destination in destinations where !destination.isDone(by: end) {
       logger.error(
@@ -82,11 +87,8 @@ package final class HeadCourier: Sendable {
     let found = destinations.compactMap { $0.trouble(now: now) }.joined(separator: "; ")
     // All is well only once everything has arrived: the alarm may be one from before a restart.
     if found.isEmpty && !destinations.allSatisfy(\.isIdle) { return }
-    let before = told.withLock { told in
-      defer { told = found }
-      return told
-    }
-    guard found != before else { return }
+    guard found != told else { return }
+    told = found
     if found.isEmpty {
       tell(.surroundings(.headNotKept, stands: false, message: ""))
     } else {

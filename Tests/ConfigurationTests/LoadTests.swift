@@ -107,6 +107,9 @@ import Testing
         """.utf8), file: "lineward.toml")
     #expect(configuration.line.id == "L02")
     #expect(configuration.storage.directory == "/srv/records")
+    #expect(configuration.storage.headsFile == "/mnt/heads/L02.txt")
+    #expect(configuration.storage.headsCommand == ["/usr/bin/send-head", "--line", "L02"])
+    #expect(configuration.storage.headsTimeout == .milliseconds(3000))
     #expect(configuration.control.socket == "/tmp/control.sock")
     #expect(
       configuration.roles
