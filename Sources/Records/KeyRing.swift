@@ -47,7 +47,7 @@ struct KeyRing {
     if keys[0] == nil {
       // No record names the first key: it is one of those given, or the one beside the records.
       let candidates = given.isEmpty && keys.count == 1 ? [stored].compactMap(\.self) : given
-      keys[0] = candidates.first { head.isSigned(by: $0) } ?? candidates.first
+      keys[0] = candidates.first { head.isSigned(by: $0) } ?? (given.isEmpty ? stored : nil)
     }
     guard let firstTrusted else {
       return Problem(

@@ -175,6 +175,7 @@ public enum RecordVerifier {
         changes: rules.keyChanges, given: given, stored: stored, directory: directory)
       let upTo = report.firstBad.map { min($0.sequence - 1, last) } ?? last
       var after: Int64 = 0
+      var isOfHeads = false
       do throws(StorageFault) {
         heads: while true {
           let heads = try heads(after: after, upTo: upTo)
@@ -187,6 +188,7 @@ public enum RecordVerifier {
             }
             if let problem = ring.take(head) {
               bad(problem.sequence, problem.message)
+              isOfHeads = true
               break heads
             }
             report.heads += 1
@@ -205,7 +207,9 @@ public enum RecordVerifier {
       for head in known.sorted(by: { $0.sequence < $1.sequence })
       where !ring.all.contains(where: { head.isSigned(by: $0) }) {
         // Of what a head says that nobody signed, nothing follows for the record that it names.
-        if let first = report.firstBad, first.sequence < min(head.sequence, last) { break }
+        if let first = report.firstBad, isOfHeads || first.sequence < min(head.sequence, last) {
+          break
+        }
         report.firstBad = .init(
           sequence: head.sequence,
           message: ring.all.isEmpty || ring.all.contains { $0.name == head.origin }
