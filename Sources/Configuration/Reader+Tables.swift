@@ -22,7 +22,8 @@ extension Reader {
     let window = number(only("verification"), "verification.order_window")
     let limits = limits(only("limits"))
     let minutes = number(only("containment"), "containment.duration_minutes")
-    guard let line, let directory, let minFree, let heads, let socket, let roles, let grade, let order,
+    guard let line, let directory, let minFree, let heads, let socket, let roles, let grade,
+      let order,
       let window, let limits, let minutes
     else {
       return nil
@@ -48,7 +49,9 @@ extension Reader {
     let command = texts(table, "storage.heads_command")
     let timeout = duration(table, "storage.heads_timeout_ms")
     for (key, path) in [("heads_file", file), ("heads_command", command?.first)] {
-      guard let path, !path.isEmpty || key == "heads_command", !path.hasPrefix("/") else { continue }
+      guard let path, !path.isEmpty || key == "heads_command", !path.hasPrefix("/") else {
+        continue
+      }
       fail(
         "storage.\(key)", line: table.line(of: key),
         "\(Key.quoted(path)) has to be a whole path, from / on")

@@ -9,7 +9,9 @@ internal import Records
 internal import Synchronization
 
 /// Takes each signed head away from the directory of records: to the journal at once, and to a file and a command where the
-/// configuration names them. A copy elsewhere is what proves later that the end was not cut off.
+/// configuration names them.
+///
+/// A copy elsewhere is what proves later that the end was not cut off.
 ///
 /// Nothing of it is waited for by the line loop. Each destination has a queue of its own and room for one head, the newest:
 /// a share that hangs holds that queue and nothing else. What fails is an alarm, and the newest head is tried again.

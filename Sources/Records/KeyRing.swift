@@ -29,7 +29,9 @@ struct KeyRing {
   }
 
   /// All keys that may have signed a head of this chain.
-  var all: [HeadKey] { keys.compactMap(\.self) + given + (isUnnamed ? [stored].compactMap(\.self) : []) }
+  var all: [HeadKey] {
+    keys.compactMap(\.self) + given + (isUnnamed ? [stored].compactMap(\.self) : [])
+  }
 
   /// The keys that signed, oldest first.
   var signers: [HeadKey] { keys.compactMap(\.self) }
@@ -47,7 +49,9 @@ struct KeyRing {
     if keys[0] == nil {
       // No record names the first key: it is one of those given, or the one beside the records.
       let candidates = given.isEmpty && keys.count == 1 ? [stored].compactMap(\.self) : given
-      keys[0] = candidates.first { head.isSigned(by: $0) } ?? (given.isEmpty ? stored : nil)
+      keys[0] =
+        candidates.first { head.isSigned(by: $0) }
+        ?? candidates.first { given.isEmpty || head.endsWithSignature(by: $0) }
     }
     guard let firstTrusted else {
       return Problem(
@@ -62,7 +66,8 @@ struct KeyRing {
       guard let before, head.isSigned(by: before) else {
         return Problem(
           sequence: since[generation],
-          message: "the signing key was exchanged here: no head signed with \(before?.shortName ?? "the key before") "
+          message:
+            "the signing key was exchanged here: no head signed with \(before?.shortName ?? "the key before") "
             + "vouches for \(keys[generation]?.shortName ?? "the new one"). If the exchange is explained, give both "
             + "public keys in one file with --key")
       }
@@ -75,7 +80,8 @@ struct KeyRing {
     guard head.isSigned(by: key) else {
       return Problem(
         sequence: head.sequence,
-        message: "its signed head has no right signature by \(key.shortName): the head was changed, or the key was "
+        message:
+          "its signed head has no right signature by \(key.shortName): the head was changed, or the key was "
           + "exchanged and no record says so")
     }
     return nil
@@ -89,7 +95,8 @@ struct KeyRing {
       (stored, KeyFiles.publicPath(directory)), (present, KeyFiles.privatePath(directory)),
     ] {
       guard let key, !known.contains(key.bytes) else { continue }
-      return "\(path) holds \(key.shortName), which signed none of these records: the signing key was exchanged and no "
+      return
+        "\(path) holds \(key.shortName), which signed none of these records: the signing key was exchanged and no "
         + "record says so"
     }
     return nil
@@ -101,7 +108,8 @@ struct KeyRing {
     let places = since.dropFirst().map(String.init).joined(separator: ", ")
     var text =
       "The signing key was changed by record \(places), each time "
-      + (given.count > 1 ? "vouched for by the key before or given." : "vouched for by the key before.")
+      + (given.count > 1
+        ? "vouched for by the key before or given." : "vouched for by the key before.")
     if let firstTrusted, firstTrusted > 0 {
       text +=
         " The key given signed from record \(since[firstTrusted]) on; what was before is proven by its heads, which "

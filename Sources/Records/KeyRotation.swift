@@ -18,8 +18,10 @@ struct KeyChange: Sendable, Hashable {
 
   /// What a start says of a key that nobody was told of.
   var foundSentence: String {
-    let before = old.map { "not with \($0.shortName), which signed until now" } ?? "with another one until now"
-    return "the signing key head-key was exchanged or lost: heads are signed with \(new.shortName), \(before), and "
+    let before =
+      old.map { "not with \($0.shortName), which signed until now" } ?? "with another one until now"
+    return
+      "the signing key head-key was exchanged or lost: heads are signed with \(new.shortName), \(before), and "
       + "nothing vouches for the new key"
   }
 
@@ -57,7 +59,8 @@ public enum KeyRotation {
   public static func prepare(directory: String) throws(StorageFault) -> [UInt8] {
     guard let old = HeadKey.stored(in: directory) else {
       throw StorageFault(
-        .missing, "The public key \(KeyFiles.publicPath(directory)) cannot be read. Restart the daemon.",
+        .missing,
+        "The public key \(KeyFiles.publicPath(directory)) cannot be read. Restart the daemon.",
         path: KeyFiles.publicPath(directory))
     }
     let path = KeyFiles.nextPath(directory)

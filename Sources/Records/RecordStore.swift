@@ -411,7 +411,9 @@ public final class RecordStore {
   }
 
   /// The old key's last head, with the signature of both, in the transaction of the record that it covers: so a crash
-  /// leaves both or neither. Of a key that was found, the first head.
+  /// leaves both or neither.
+  ///
+  /// Of a key that was found, its first head.
   private func insertKeyChangeHead() throws(StorageFault) -> SignedHead? {
     guard let next = nextSigner else { return nil }
     let head = signer.sign(

@@ -272,7 +272,8 @@ public enum RecordVerifier {
       }
       if given.isEmpty {
         report.remarks.append(
-          "The heads given were checked with the key beside the records, because none kept elsewhere was given (--key).")
+          "The heads given were checked with the key beside the records, because none kept elsewhere was given (--key)."
+        )
       }
     }
 

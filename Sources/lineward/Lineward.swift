@@ -46,7 +46,9 @@ struct Lineward: ParsableCommand {
         Output.error([Render.json(.usage(nearest ?? message(for: error)))])
       } else if let nearest {
         let usage = fullMessage(for: error).split(separator: "\n", maxSplits: 1).dropFirst()
-        Output.error([(["Error: \(Plain.text(nearest))"] + usage.map(String.init)).joined(separator: "\n")])
+        Output.error([
+          (["Error: \(Plain.text(nearest))"] + usage.map(String.init)).joined(separator: "\n")
+        ])
       } else {
         exit(withError: error)
       }

@@ -132,7 +132,8 @@ struct RecordsCommands: ParsableCommand {
       throw .badInput("The key \(shown) cannot be read.")
     }
     guard let keys = HeadKey.list(in: text) else {
-      throw .badInput("\(shown) holds no key, or something else beside it; a key is a line: name+id+key.")
+      throw .badInput(
+        "\(shown) holds no key, or something else beside it; a key is a line: name+id+key.")
     }
     return keys
   }

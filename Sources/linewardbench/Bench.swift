@@ -36,7 +36,9 @@ struct Bench: ParsableCommand {
     say("durable verdicts       \(Int(rate)) a second through the line loop, aim 20000")
     if rate < 20_000 { missed.append("durable verdicts") }
 
-    if try !VerifyBench.report(folder: folder, beside: linewardd) { missed.append("records verify") }
+    if try !VerifyBench.report(folder: folder, beside: linewardd) {
+      missed.append("records verify")
+    }
 
     var bench = try LatencyBench(linewardd: URL(fileURLWithPath: linewardd), folder: folder)
     try bench.start(serials: 100_000)

@@ -10,7 +10,8 @@ import Testing
       configuration
         == Configuration(
           line: .init(id: "L01"),
-          storage: .init(directory: "/var/lib/lineward", minFree: 500_000_000, headsCommand: [],
+          storage: .init(
+            directory: "/var/lib/lineward", minFree: 500_000_000, headsCommand: [],
             headsTimeout: .milliseconds(10_000)),
           control: .init(socket: "/run/lineward/control.sock"),
           roles: .init(

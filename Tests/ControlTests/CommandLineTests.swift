@@ -31,7 +31,8 @@ struct CommandLineTests {
   @Test("what is written wrongly ends with 64")
   func usage() throws {
     let cases = [
-      ["dance"], ["line", "stop"], ["line", "stop", "--reason", " "], ["ack", "x"],
+      ["dance"], ["lin", "relase"], ["batch", "opne"], ["line", "stop"],
+      ["line", "stop", "--reason", " "], ["ack", "x"],
       ["ack", "x", "--occurrence", "many"], ["batch", "start", "a", "--id", "b"],
       ["batch", "open", "--id", "B"],
     ]

@@ -137,7 +137,8 @@ struct HeadCourierTests {
     #expect(SignedHead.list(in: heads[1].note + "x\n") == nil)
   }
 
-  @Test("a program gets the note on its standard input, its arguments as they are, and nothing else")
+  @Test(
+    "a program gets the note on its standard input, its arguments as they are, and nothing else")
   func command() throws {
     let folder = try Folder()
     let head = try Self.heads(1)[0]
@@ -212,7 +213,8 @@ struct HeadCourierTests {
     #expect(taken.withLock { $0 } == [1, 5])
   }
 
-  @Test("a destination that hangs or fails is an alarm, which ends when the newest head has arrived")
+  @Test(
+    "a destination that hangs or fails is an alarm, which ends when the newest head has arrived")
   func alarm() throws {
     let heads = try Self.heads(2)
     let gate = DispatchSemaphore(value: 0)

@@ -279,7 +279,8 @@ import Testing
       #expect(fault(opening: other) == nil)
       let foreign = try #require(HeadKey.stored(in: other))
       #expect(
-        ExportCheck.check(folder: folder, keys: [foreign]).firstWrong?.contains("manifest.sig") == true
+        ExportCheck.check(folder: folder, keys: [foreign]).firstWrong?.contains("manifest.sig")
+          == true
       )
       // A record changed, and the manifest made to fit: the signature does not.
       let path = folder + "/records.jsonl"

@@ -286,7 +286,8 @@ import Testing
     }
   }
 
-  @Test("a public key that was put in place of the right one is named, and mended at the next start")
+  @Test(
+    "a public key that was put in place of the right one is named, and mended at the next start")
   func publicHalf() throws {
     try withDirectory { directory in
       try withDirectory { other in

@@ -38,7 +38,8 @@ public enum ExportCheck {
       report.batch = manifest.batch.id
       let stored = try storedKeys(in: folder, allowUnsigned: allowUnsigned)
       report.signedBy = try checkSignature(
-        in: folder, keys: keys.isEmpty ? Array(stored.prefix(1)) : keys, allowUnsigned: allowUnsigned)
+        in: folder, keys: keys.isEmpty ? Array(stored.prefix(1)) : keys,
+        allowUnsigned: allowUnsigned)
       report.files = try checkFiles(of: manifest, in: folder)
       let heads = try heads(in: folder, keys: keys + stored)
       try checkChain(of: manifest, in: folder, heads: heads, report: &report, progress: progress)
