@@ -24,6 +24,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   case clockNotSynchronised = 20
   case diskSpaceLow = 21
   case diskFilling = 22
+  case headNotKept = 37
+  case signingKeyExchanged = 38
   case challengeFailed = 50
   case challengeDue = 51
   case acceptNotFollowed = 52
@@ -80,6 +82,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .scannerFlooding: "scanner_flooding"
     case .scannerUnframed: "scanner_unframed"
     case .epochMissing: "plc_epoch_missing"
+    case .headNotKept: "head_not_kept"
+    case .signingKeyExchanged: "signing_key_exchanged"
     }
   }
 
@@ -88,11 +92,12 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     switch self {
     case .badPackPassed, .stopNotConfirmed: .highest
     case .storageFault, .rejectNotConfirmed, .linkLost, .trackingInDoubt, .outcomeMissing,
-      .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow, .challengeFailed:
+      .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow, .challengeFailed,
+      .signingKeyExchanged:
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .scannerFlooding,
-      .scannerUnframed, .epochMissing:
+      .scannerUnframed, .epochMissing, .headNotKept:
       .medium
     case .machineNotReady, .clockNotSynchronised, .challengeDue, .acceptNotFollowed: .low
     }
@@ -101,7 +106,9 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   /// Whether the alarm stays when its cause has ended, until a person resets it.
   public var latches: Bool {
     switch self {
-    case .badPackPassed, .storageFault, .rejectNotConfirmed, .stopNotConfirmed: true
+    case .badPackPassed, .storageFault, .rejectNotConfirmed, .stopNotConfirmed,
+      .signingKeyExchanged:
+      true
     default: false
     }
   }
@@ -161,6 +168,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       "The PLC program has not set its epoch (register 9 of its block); call the PLC programmer."
     case .diskFilling:
       "Free space on the disk of the records, or give them a larger one, before the day named."
+    case .headNotKept:
+      "See to the file or command that signed heads go to; the newest one is sent again by itself."
+    case .signingKeyExchanged:
+      "Find out who exchanged or removed head-key, tell quality, and keep the new public key elsewhere."
     }
   }
 }

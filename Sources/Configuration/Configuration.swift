@@ -12,6 +12,12 @@ public struct Configuration: Sendable, Hashable {
     public var directory: String
     /// Bytes free on its disk below which an alarm is raised.
     public var minFree: Int64
+    /// The file that signed heads are appended to.
+    public var headsFile: String?
+    /// The program that gets signed heads, and its arguments; empty: none.
+    public var headsCommand: [String]
+    /// File and command take a head within this.
+    public var headsTimeout: Duration
   }
 
   /// `[control]`.

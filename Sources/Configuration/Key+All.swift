@@ -49,6 +49,24 @@ extension Key {
         alarm tells.
         """),
     Key(
+      table: "storage", name: "heads_file", kind: .text(0...4096), fallback: .text(""),
+      sentence: """
+        File that each signed head is appended to, best on another machine's disk: a head kept elsewhere proves later that no \
+        records were cut off. It has to be there (touch); an absent mount is an alarm and holds nothing up. "" for none.
+        """),
+    Key(
+      table: "storage", name: "heads_command", kind: .texts, fallback: .texts([]),
+      sentence: """
+        Program, by its whole path, and its arguments, that gets each signed head on its standard input; no shell reads them. [] \
+        for none.
+        """),
+    Key(
+      table: "storage", name: "heads_timeout_ms", kind: .number(100...600_000),
+      fallback: .number(10_000),
+      sentence: """
+        File or command take a head within this; then the command is killed, and there is an alarm.
+        """),
+    Key(
       table: "control", name: "socket", kind: .text(1...107),
       fallback: .text("/run/lineward/control.sock"),
       sentence: "Path of the control socket; without effect where systemd hands one over."),

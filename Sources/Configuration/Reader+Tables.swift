@@ -7,6 +7,7 @@ extension Reader {
     let line = text(only("line"), "line.id")
     let directory = text(only("storage"), "storage.directory")
     let minFree = number(only("storage"), "storage.min_free_mb")
+    let heads = heads(only("storage"))
     let socket = text(only("control"), "control.socket")
     let roles = roles(only("roles"))
     let scanners = all("scanner").map { scanner($0) }
@@ -22,14 +23,16 @@ extension Reader {
     let limits = limits(only("limits"))
     let challenge = challenge(only("challenge"))
     let minutes = number(only("containment"), "containment.duration_minutes")
-    guard let line, let directory, let minFree, let socket, let roles, let grade, let order,
-      let window, let limits, let challenge, let minutes
+    guard let line, let directory, let minFree, let heads, let socket, let roles, let grade,
+      let order, let window, let limits, let challenge, let minutes
     else {
       return nil
     }
     return Configuration(
       line: .init(id: line),
-      storage: .init(directory: directory, minFree: Int64(minFree) * 1_000_000),
+      storage: .init(
+        directory: directory, minFree: Int64(minFree) * 1_000_000, headsFile: heads.file,
+        headsCommand: heads.command, headsTimeout: heads.timeout),
       control: .init(socket: socket),
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
@@ -62,6 +65,24 @@ extension Reader {
     return Configuration.Challenge(
       packs: packs, everyHours: hours, afterBatchStart: afterStart,
       timeout: .seconds(minutes * 60))
+  }
+
+  private mutating func heads(
+    _ table: Table
+  ) -> (file: String?, command: [String], timeout: Duration)? {
+    let file = text(table, "storage.heads_file")
+    let command = texts(table, "storage.heads_command")
+    let timeout = duration(table, "storage.heads_timeout_ms")
+    for (key, path) in [("heads_file", file), ("heads_command", command?.first)] {
+      guard let path, !path.isEmpty || key == "heads_command", !path.hasPrefix("/") else {
+        continue
+      }
+      fail(
+        "storage.\(key)", line: table.line(of: key),
+        "\(Key.quoted(path)) has to be a whole path, from / on")
+    }
+    guard let file, let command, let timeout else { return nil }
+    return (file.isEmpty ? nil : file, command, timeout)
   }
 
   private mutating func roles(_ table: Table) -> Configuration.Roles? {

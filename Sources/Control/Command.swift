@@ -54,6 +54,8 @@ public enum Command: Sendable, Equatable {
   case recordsVerify
   /// Copies the records of a batch into the file that travels beside it, which the hardened daemon could not open by name.
   case recordsExport(batch: String)
+  /// Gives the line a new signing key; `reason` goes on record.
+  case recordsRotateKey(reason: String)
 
   /// The words of the command line, which are also its name on the wire and in sentences.
   public var words: String {
@@ -71,7 +73,7 @@ public enum Command: Sendable, Equatable {
       .recordsVerify:
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
-      .reset, .serial, .recordsExport, .challengeStart, .challengeCancel:
+      .reset, .serial, .recordsExport, .recordsRotateKey, .challengeStart, .challengeCancel:
       false
     }
   }
@@ -88,6 +90,11 @@ public enum Command: Sendable, Equatable {
     case .recordsExport: "the file for the export"
     default: nil
     }
+  }
+
+  /// Whether the daemon writes into the file that comes with it, instead of reading it.
+  public var writesDescriptor: Bool {
+    if case .recordsExport = self { true } else { false }
   }
 
   private enum Word: String, Codable {
@@ -114,6 +121,7 @@ public enum Command: Sendable, Equatable {
     case plcs
     case recordsVerify = "records verify"
     case recordsExport = "records export"
+    case recordsRotateKey = "records rotate-key"
   }
 
   private var word: Word {
@@ -140,6 +148,7 @@ public enum Command: Sendable, Equatable {
     case .plcs: .plcs
     case .recordsVerify: .recordsVerify
     case .recordsExport: .recordsExport
+    case .recordsRotateKey: .recordsRotateKey
     }
   }
 }
@@ -208,6 +217,7 @@ extension Command: Codable {
       case .plcs: .plcs
       case .recordsVerify: .recordsVerify
       case .recordsExport: .recordsExport(batch: try text(.id))
+      case .recordsRotateKey: .recordsRotateKey(reason: try text(.reason))
       }
   }
 
@@ -229,7 +239,7 @@ extension Command: Codable {
     case .batchClose(let id, let reason):
       try fields.encodeIfPresent(id, forKey: .id)
       try fields.encodeIfPresent(reason, forKey: .reason)
-    case .lineStop(let reason):
+    case .lineStop(let reason), .recordsRotateKey(let reason):
       try fields.encode(reason, forKey: .reason)
     case .serial(_, let serial, let gtin, let scan, let reason):
       try fields.encode(serial, forKey: .serial)

@@ -335,12 +335,13 @@ public struct Render: Sendable {
         "  \(sentence(fault, end: "."))", "  \(number(reply.records)) records hold.",
       ]
     }
-    let parts =
-      ["\(number(reply.records)) records"]
-      + [(reply.serialFiles, "serial files"), (reply.signedHeads, "signed heads")]
-      .compactMap { count, what in count.map { "\(number($0)) \(what)" } }
+    let parts = [
+      (reply.records, "record"), (reply.serialFiles, "serial file"),
+      (reply.signedHeads, "signed head"),
+    ].compactMap { count, what in count.map { "\(number($0)) \(what)\($0 == 1 ? "" : "s")" } }
     var lines = ["\(colour(.green, "The records are intact:")) \(parts.joined(separator: ", "))."]
     if let hash = reply.lastHash { lines.append("  last hash  \(plain(hash))") }
+    lines += (reply.remarks ?? []).map { "  " + plain($0) }
     return lines
   }
 

@@ -545,6 +545,8 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   public var signedHeads: Int?
   /// The hash of the last record that holds, to be compared with one kept elsewhere.
   public var lastHash: String?
+  /// What the check does not prove, and who vouches for a changed key; sentences.
+  public var remarks: [String]?
 
   /// The first record that does not hold.
   public struct BadRecord: Sendable, Equatable, Codable {
@@ -563,7 +565,7 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   /// Makes a reply.
   public init(
     records: Int, firstBad: BadRecord? = nil, fault: String? = nil, serialFiles: Int? = nil,
-    signedHeads: Int? = nil, lastHash: String? = nil
+    signedHeads: Int? = nil, lastHash: String? = nil, remarks: [String]? = nil
   ) {
     intact = firstBad == nil && fault == nil
     self.records = records
@@ -572,10 +574,11 @@ public struct VerifyReply: Sendable, Equatable, Codable {
     self.serialFiles = serialFiles
     self.signedHeads = signedHeads
     self.lastHash = lastHash
+    self.remarks = remarks
   }
 
   private enum CodingKeys: String, CodingKey {
-    case intact, records, fault
+    case intact, records, fault, remarks
     case firstBad = "first_bad"
     case serialFiles = "serial_files"
     case signedHeads = "signed_heads"
@@ -591,6 +594,7 @@ public struct VerifyReply: Sendable, Equatable, Codable {
     try fields.encode(fault, forKey: .fault)
     try fields.encodeIfPresent(serialFiles, forKey: .serialFiles)
     try fields.encodeIfPresent(signedHeads, forKey: .signedHeads)
+    try fields.encodeIfPresent(remarks, forKey: .remarks)
     try fields.encodeIfPresent(lastHash, forKey: .lastHash)
   }
 }

@@ -1,3 +1,4 @@
+internal import Alarms
 internal import ArgumentParser
 internal import Configuration
 internal import Control
@@ -59,12 +60,15 @@ final class Composition: Sendable {
         loopTurns: { loopBox.turns }, wake: { loopBox.ring() })
     }
     let linkOfStation = configuration.stations.map(\.plc)
+    let courier = HeadCourier(
+      logger: logger, destinations: Composition.headDestinations(configuration),
+      tell: { loopBox.send($0) })
     let loop = LineLoop(
       recovery: recovery, frames: frames, plcRings: links.map(\.events),
       recover: { () throws(StorageFault) in try Composition.recover(configuration) },
       post: { station, order in
         links[linkOfStation[station]].post(StationOrder(station: UInt16(station), order: order))
-      }, notices: { notices.write($0) })
+      }, notices: { notices.write($0) }, heads: { courier.send($0) })
     loopBox.set(loop)
     let bank = ScannerBank(
       configuration.scanners.map(Composition.scannerSettings), frames: frames,
@@ -111,6 +115,7 @@ final class Composition: Sendable {
       directory: configuration.storage.directory, minFree: configuration.storage.minFree,
       logger: logger, tell: { loop.send(.event($0)) })
     surroundings.start()
+    courier.start()
     let watchdog = watchdog(loop: loop, links: links, bank: bank)
     watchdog?.start()
     waitForSignals { self.reload(loop: loop) }
@@ -127,6 +132,7 @@ final class Composition: Sendable {
     bank.stop()
     watchdog?.stop()
     loop.stop()
+    courier.stop(seconds: 5)
     notices.drain()
   }
 
@@ -172,6 +178,11 @@ final class Composition: Sendable {
     core.begin(
       detail: "Lineward \(LinewardDaemon.version)",
       recorded: RecordedSettings.encoded(core.settings), wall: Clock.wall)
+    if let exchange = store.keyExchange {
+      core.step(
+        .surroundings(.signingKeyExchanged, stands: true, message: exchange), now: Clock.now,
+        wall: Clock.wall)
+    }
     return LineLoop.Recovery(store: store, core: core)
   }
 
@@ -223,6 +234,16 @@ final class Composition: Sendable {
             heartbeat: Instant.Span(plc.heartbeat), lost: Instant.Span(plc.lost)),
           resumingAt: BlockSession.OutcomeMark(epoch: resume.epoch, sequence: resume.outcome))
       })
+  }
+
+  private static func headDestinations(_ configuration: Configuration) -> [HeadDestination] {
+    let storage = configuration.storage
+    let timeout = Instant.Span(storage.headsTimeout)
+    var destinations = storage.headsFile.map { [HeadDestination.file($0, timeout: timeout)] } ?? []
+    if !storage.headsCommand.isEmpty {
+      destinations.append(.command(storage.headsCommand, timeout: timeout))
+    }
+    return destinations
   }
 
   private static func scannerSettings(
@@ -332,6 +353,8 @@ private final class LoopBox: Sendable {
   func set(_ loop: LineLoop) { self.loop.withLock { $0 = loop } }
 
   var turns: UInt64 { loop.withLock { $0 }?.turns ?? 0 }
+
+  func send(_ event: LineEvent) { _ = loop.withLock { $0 }?.send(.event(event)) }
 
   func ring() { loop.withLock { $0 }?.bell.ring() }
 }

@@ -125,6 +125,11 @@ final class ControlConnection {
           throw .badInput(
             "What was passed as \(passed) is no regular file; give one that is.")
         }
+        guard clinux_is_open_for(descriptor.number, command.writesDescriptor ? 1 : 0) == 1 else {
+          throw .badInput(
+            "What was passed as \(passed) is not open for \(command.writesDescriptor ? "writing" : "reading"); "
+              + "open it so, and pass it again.")
+        }
       }
       busy = true
       server.received(command, command.needsDescriptor ? descriptor : nil, on: self)

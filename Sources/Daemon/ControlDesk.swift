@@ -106,6 +106,7 @@ final class ControlDesk: Sendable {
         return
       }
       export(batch, to: descriptor, peer, responder)
+    case .recordsRotateKey(let reason): rotateKey(reason: reason, peer, responder)
     }
   }
 
@@ -364,6 +365,54 @@ final class ControlDesk: Sendable {
         responder.progress(ProgressReply(phase: "checking records", done: done, total: total))
       }
       responder.finish(.success(.verify(VerifyReply(report))))
+    }
+  }
+
+  /// Gives the line a new signing key (`KeyRotation`): all but the record itself happens away from the loop.
+  private func rotateKey(reason: String, _ peer: Peer, _ responder: Responder) {
+    guard !reason.isEmpty else {
+      responder.finish(.failure(.usage("records rotate-key needs a reason.")))
+      return
+    }
+    let directory = directory
+    let loop = loop
+    reading.async {
+      do throws(StorageFault) {
+        let change = try KeyRotation.prepare(directory: directory)
+        let recorded = DispatchSemaphore(value: 0)
+        let answer = Box<CommandResult?>(nil)
+        let taken = loop.send(
+          .command(.rotateKey(change: change, reason: reason), actor: peer.actor) { result in
+            answer.value = result
+            recorded.signal()
+          })
+        guard taken else {
+          KeyRotation.abandon(directory: directory)
+          responder.finish(.failure(ControlDesk.overrun))
+          return
+        }
+        // An answer that does not come, or a fault: the next opening of the records finds out whether it was recorded.
+        guard recorded.wait(timeout: .now() + .seconds(30)) == .success, let result = answer.value
+        else {
+          responder.finish(.failure(ControlDesk.overrun))
+          return
+        }
+        if case .done = result {
+          do throws(StorageFault) {
+            try KeyRotation.finish(directory: directory)
+          } catch {
+            responder.finish(
+              .failure(
+                .storageFault(
+                  "The change is on record, and the next start of the daemon puts the files in place: \(error.message)"
+                )))
+            return
+          }
+        }
+        responder.finish(result.reply)
+      } catch {
+        responder.finish(.failure(.storageFault(error.message)))
+      }
     }
   }
 

@@ -98,6 +98,7 @@ extension Notice.Topic {
     case .commandRefused: .commandRefused
     case .storageFault: .storageFault
     case .reloaded: .reloaded
+    case .keyRotated: .keyRotated
     }
   }
 }

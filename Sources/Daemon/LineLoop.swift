@@ -57,6 +57,9 @@ package final class LineLoop: @unchecked Sendable {
   private let recover: () throws(StorageFault) -> Recovery
   private let post: (Int, PLCOrder) -> Bool
   private let notices: (Notice) -> Void
+  private let heads: (SignedHead) -> Void
+  /// The sequence of the last head that was handed to `heads`.
+  private var headTold: Int64 = 0
 
   // Touched by one thread and for every event: a check of each access as it runs would cost more than some events.
   @exclusivity(unchecked) private var core: LineController
@@ -73,11 +76,12 @@ package final class LineLoop: @unchecked Sendable {
   /// Makes a loop that is not yet running.
   ///
   /// `post` hands an order to the link of a station and says whether there was room; `notices` puts something into the
-  /// journal without blocking.
+  /// journal without blocking; `heads` takes each signed head away, without blocking too.
   package init(
     recovery: Recovery, frames: FrameRing, plcRings: [SPSCRing<StationEvent>],
     recover: @escaping () throws(StorageFault) -> Recovery,
-    post: @escaping (Int, PLCOrder) -> Bool, notices: @escaping (Notice) -> Void
+    post: @escaping (Int, PLCOrder) -> Bool, notices: @escaping (Notice) -> Void,
+    heads: @escaping (SignedHead) -> Void = { _ in }
   ) {
     core = recovery.core
     store = recovery.store
@@ -86,6 +90,7 @@ package final class LineLoop: @unchecked Sendable {
     self.recover = recover
     self.post = post
     self.notices = notices
+    self.heads = heads
     heldEvents = plcRings.map { _ in nil }
     plcLostSeen = plcRings.map { _ in 0 }
   }
@@ -130,6 +135,7 @@ package final class LineLoop: @unchecked Sendable {
     }
     turn()
     store?.close()
+    tellHead()
   }
 
   /// Whether something was published that no turn has taken yet.
@@ -310,6 +316,14 @@ package final class LineLoop: @unchecked Sendable {
         storageFailed(error, wall: wall)
       }
     }
+    tellHead()
+  }
+
+  /// Hands on a head that was signed since the last look; after a start the last one too, which may not have arrived.
+  private func tellHead() {
+    guard let head = store?.lastHead, head.sequence > headTold else { return }
+    headTold = head.sequence
+    heads(head)
   }
 
   private func storageFailed(_ fault: StorageFault, wall: Int64) {

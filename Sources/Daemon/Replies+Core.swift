@@ -126,7 +126,7 @@ extension VerifyReply {
       records: report.records,
       firstBad: report.firstBad.map { BadRecord(sequence: $0.sequence, message: $0.message) },
       fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
-      lastHash: report.lastHash.description)
+      lastHash: report.lastHash.description, remarks: report.remarks)
   }
 }
 

@@ -33,6 +33,9 @@ public enum MessageID: String, Sendable, CaseIterable {
   case commandRefused = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a60"
   case storageFault = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a61"
   case loopStandsStill = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a62"
+  case headSigned = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a70"
+  case headNotKept = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a71"
+  case keyRotated = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a72"
 
   /// The id as journald writes it: 32 hexadecimal digits.
   public var text: String { rawValue }

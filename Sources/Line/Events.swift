@@ -50,6 +50,8 @@ public enum LineCommand: Sendable {
   case challengeStart(station: String)
   /// Ends it without a result.
   case challengeCancel(station: String, reason: String)
+  /// Heads are signed with a new key from here on; `change` is what the record of it holds.
+  case rotateKey(change: [UInt8], reason: String)
   /// The daemon ends in order.
   case shutDown
 }
@@ -120,7 +122,7 @@ public struct Notice: Sendable, Hashable {
     case trackingInDoubt, trackingInStep
     case unitRejected, badPackPassed, rejectNotConfirmed, unitInDoubt
     case alarmRaised, alarmReturned, alarmAcknowledged, alarmReset
-    case commandRefused, storageFault, reloaded, challenge
+    case commandRefused, storageFault, reloaded, challenge, keyRotated
   }
 
   /// How grave a notice is.

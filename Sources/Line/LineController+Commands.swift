@@ -35,6 +35,11 @@ extension LineController {
     case .challengeStart(let station): startChallenge(id, station, actor: actor, now: now)
     case .challengeCancel(let station, let reason):
       cancelChallenge(id, station, reason: reason, actor: actor, now: now)
+    case .rotateKey(let change, let reason):
+      emit(Record(.keyChanged, code: 1, raw: change, actor: actor, detail: reason))
+      notice(.keyRotated, .notice, "the signing key was changed by \(actor): \(reason)")
+      finish(
+        id, "the signing key is changed; keep the new head-key.pub elsewhere, beside the old one")
     case .shutDown:
       withdrawPermit(.startUp, actor: actor, detail: "the daemon ends", now: now)
       for scanner in strays.indices where strays[scanner].reportAt != nil {

@@ -302,9 +302,10 @@ extension LineController {
       endAlarm(kind, place: "")
       return
     }
-    raise(kind, place: "", message: message, again: kind == .clockStepped)
-    // A step of the clock is over when it is seen.
-    if kind == .clockStepped { endAlarm(kind, place: "") }
+    // A step of the clock is over when it is seen, and so is an exchange of the key.
+    let isMoment = kind == .clockStepped || kind == .signingKeyExchanged
+    raise(kind, place: "", message: message, again: isMoment)
+    if isMoment { endAlarm(kind, place: "") }
   }
 
   /// The longest text of an alarm that names several packs.

@@ -290,7 +290,7 @@ public struct LineController: Sendable {
       alarms.reset(kind, place: String(decoding: record.raw, as: UTF8.self))
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
       .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .commandRefused,
-      .reloaded, .exported, .settings, .strayReadsSkipped:
+      .reloaded, .exported, .settings, .strayReadsSkipped, .keyChanged:
       break
     }
   }

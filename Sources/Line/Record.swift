@@ -96,6 +96,9 @@ public struct Record: Sendable, Hashable {
     case strayReadsSkipped = 57
     /// The settings that verdicts depend on, in force from here on: raw holds them.
     case settings = 53
+    /// Heads are signed with another key from here on: raw names the old one and the new one. Code 1: a person ordered it,
+    /// detail says why; code 2: the daemon found it so at its start.
+    case keyChanged = 56
 
     /// A challenge test began: number is its number, raw the verdicts that it has to show, a byte each.
     case challengeStarted = 65

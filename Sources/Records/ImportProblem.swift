@@ -1,3 +1,4 @@
+internal import Glibc
 /// Why a file of serials was refused, all of it: which line, what is wrong, what to do.
 public struct ImportProblem: Error, Sendable, Hashable, CustomStringConvertible {
   /// What is wrong.
@@ -73,7 +74,8 @@ public struct ImportProblem: Error, Sendable, Hashable, CustomStringConvertible 
       what = "the serial \(serial) stands on line \(first) already. Each serial may be there once."
     case .known(let serial, let batch):
       what = "the serial \(serial) belongs to batch \(batch) of the same GTIN already."
-    case .unreadable(let number): what = "it could not be read (errno \(number))."
+    case .unreadable(let number):
+      what = "it could not be read: \(String(cString: strerror(number)))."
     case .earlierUnreadable(let batch, let sentence):
       what =
         "the serials of batch \(batch) of the same GTIN cannot be read, so nobody can say whether these are new. "

@@ -27,6 +27,8 @@ struct RecordRules {
   /// Station numbers are places in the list that the last start named; names last.
   private var stationNames: [String] = []
   private var places: [UInt32] = []
+  /// Each change of the signing key, by the record of it.
+  private(set) var keyChanges: [(sequence: Int64, change: KeyChange)] = []
 
   /// Takes the next record; returns the description of a batch that it opens, and throws what it breaks.
   mutating func take(
@@ -67,11 +69,25 @@ struct RecordRules {
       .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded, .exported, .settings,
       .challengeStarted, .challengeConfirmed, .challengeEnded, .strayReadsSkipped:
       break
+    case .keyChanged: try takeKey(numbers, row)
     }
     guard state == nil else {
       throw .init(what: "a record of kind \(kind.word) gives a serial a state")
     }
     return nil
+  }
+
+  private mutating func takeKey(
+    _ numbers: RecordEncoder.Numbers, _ row: RecordRow
+  ) throws(RecordRow.Malformed) {
+    guard let change = KeyChange(encoded: try row.raw()) else {
+      throw .init(what: "it changes the signing key and names none")
+    }
+    if let before = keyChanges.last?.change.new, let old = change.old, old != before {
+      throw .init(
+        what: "it names another signing key as the one before than \(before.shortName)")
+    }
+    keyChanges.append((numbers.sequence, change))
   }
 
   private mutating func open(

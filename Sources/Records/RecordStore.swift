@@ -32,12 +32,18 @@ public final class RecordStore {
   public private(set) var lastSequence: Int64
   /// The last signed head of the chain, nil when none was signed yet: to be kept elsewhere.
   public private(set) var lastHead: SignedHead?
+  /// What is wrong with the signing key, a sentence for an alarm: another one was found than the one that signed before.
+  ///
+  /// Nil when all is as it should be. The chain has a record of it by then.
+  public private(set) var keyExchange: String?
 
   private let path: String
   private var lock: DirectoryLock?
   private let mark: HeadMark
   private let queue: DatabaseQueue
-  private let signer: HeadSigner
+  private var signer: HeadSigner
+  /// The key that the transaction under way gives the line; it signs from its end on.
+  private var nextSigner: HeadSigner?
   private let log: LogPages
   private let boot: BootID
   private var connection: OpaquePointer?
@@ -69,11 +75,13 @@ public final class RecordStore {
     lock = try DirectoryLock(directory)
     try StoreDirectory.create(StoreDirectory.batches(directory))
     queue = try RecordStore.open(path)
+    let keys: KeyRotation.Found
     do {
       try StoreDirectory.sync(directory: directory)
-      signer = try HeadSigner(directory: directory, line: line)
       let tail = try queue.read { try RecordTail.verified($0, path: RecordStore.path(directory)) }
       try tail.hold(against: HeadMark.read(directory), directory: directory)
+      keys = try KeyRotation.keys(in: directory, line: line, lastHead: tail.head)
+      signer = keys.signer
       lastSequence = tail.sequence
       lastHead = tail.head
       encoder = RecordEncoder(after: tail.hash)
@@ -102,6 +110,7 @@ public final class RecordStore {
       insert, 5, lineBytes.baseAddress?.assumingMemoryBound(to: CChar.self),
       Int32(line.utf8.count), nil)
     log.watch(connection)
+    if let exchange = keys.exchange { try record(exchange) }
   }
 
   deinit {
@@ -245,6 +254,7 @@ public final class RecordStore {
     try run(insert, "write a record")
     lastSequence = sequence
     appendedAt = now
+    if record.kind == .keyChanged { try takeNextSigner(record) }
   }
 
   private static var wallNow: Int64 {
@@ -287,8 +297,10 @@ public final class RecordStore {
     } catch {
       throw died(error)
     }
+    let head = try insertKeyChangeHead()
     try run(end, "write the records to disk")
     inTransaction = false
+    if let head { signed(head) }
     do throws(StorageFault) {
       try mark.write(lastSequence, lastHash)
     } catch {
@@ -348,8 +360,18 @@ public final class RecordStore {
 
   private func signHead() throws(StorageFault) {
     let head = signer.sign(sequence: lastSequence, hash: lastHash)
-    headAt = appendedAt
     try run(begin, "begin a transaction")
+    try insert(head)
+    try run(end, "write a signed head to disk")
+    signed(head)
+  }
+
+  private func signed(_ head: SignedHead) {
+    lastHead = head
+    headAt = appendedAt
+  }
+
+  private func insert(_ head: SignedHead) throws(StorageFault) {
     let statement = try prepare("INSERT INTO heads (sequence, note) VALUES (?, ?)")
     defer { sqlite3_finalize(statement) }
     sqlite3_bind_int64(statement, 1, head.sequence)
@@ -361,8 +383,54 @@ public final class RecordStore {
       }
     }
     guard code == SQLITE_DONE else { throw failed(code, "write a signed head") }
-    try run(end, "write a signed head to disk")
-    lastHead = head
+  }
+
+  // MARK: Keys
+
+  /// A key was found that nobody was told of: the chain says so before that key signs anything.
+  private func record(_ exchange: KeyChange) throws(StorageFault) {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    keyExchange = exchange.foundSentence
+    try append(
+      Line.Record(
+        .keyChanged, code: KeyChange.Cause.found.rawValue, raw: exchange.encoded,
+        detail: exchange.foundSentence),
+      at: Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)))
+    nextSigner = signer
+    try commit()
+  }
+
+  /// The record says that another key signs from here on: it has to be there.
+  private func takeNextSigner(_ record: Line.Record) throws(StorageFault) {
+    guard record.code == KeyChange.Cause.ordered.rawValue else { return }
+    let path = KeyFiles.nextPath(directory)
+    do throws(StorageFault) {
+      guard let change = KeyChange(encoded: record.raw), change.old == signer.key,
+        let next = try HeadSigner(at: path, name: signer.key.name), next.key == change.new
+      else {
+        throw StorageFault(
+          .io, "The new signing key \(path) is not the one that was to be recorded. Rotate anew.",
+          path: path)
+      }
+      nextSigner = next
+    } catch {
+      throw died(error)
+    }
+  }
+
+  /// The old key's last head, with the signature of both, in the transaction of the record that it covers: so a crash
+  /// leaves both or neither.
+  ///
+  /// Of a key that was found, its first head.
+  private func insertKeyChangeHead() throws(StorageFault) -> SignedHead? {
+    guard let next = nextSigner else { return nil }
+    let head = signer.sign(
+      sequence: lastSequence, hash: lastHash, with: next.key == signer.key ? nil : next)
+    try insert(head)
+    signer = next
+    nextSigner = nil
+    return head
   }
 
   // MARK: Reading back

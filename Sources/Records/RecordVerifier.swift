@@ -29,6 +29,10 @@ public struct VerificationReport: Sendable, Hashable {
   public var serialFiles = 0
   /// How many signed heads agree with the chain.
   public var heads = 0
+  /// The keys that signed them, oldest first.
+  public var keys: [HeadKey] = []
+  /// What this check does not prove, and who vouches for a key; sentences, empty where there is nothing to say.
+  public var remarks: [String] = []
 
   /// Whether everything was read and everything holds.
   public var isIntact: Bool { firstBad == nil && fault == nil }
@@ -41,8 +45,14 @@ public struct VerificationReport: Sendable, Hashable {
     }
     if let fault { return fault.message }
     return
-      "\(records) records, \(serialFiles) serial files and \(heads) signed heads hold; last hash \(lastHash)"
+      "\(counted(records, "record")), \(counted(serialFiles, "serial file")) and \(counted(heads, "signed head")) "
+      + "hold; last hash \(lastHash)"
   }
+}
+
+/// A number with its noun: `1 record`, `2 records`.
+private func counted(_ count: Int, _ noun: String) -> String {
+  "\(count) \(noun)\(count == 1 ? "" : "s")"
 }
 
 /// Checks the whole chain of a directory, beside a running daemon or without one; reads only, and in slices.
@@ -51,18 +61,19 @@ public enum RecordVerifier {
   ///
   /// A record holds when it follows the one before without a gap, its hash is right, and it does to batches and serials
   /// only what the contract lets it ("What becomes of a serial"). `known` are heads that were kept elsewhere: the chain
-  /// must contain them, so a cut tail and a rewritten chain are found. `key` is the public key kept elsewhere; without one
-  /// the key in the directory is used, which shows accidents but no forger with access to it. `progress` gets the records
-  /// done and those there are.
+  /// must contain them, so a cut tail and a rewritten chain are found. `keys` are public keys kept elsewhere, one of any
+  /// generation is enough (`KeyRing`); without one the key in the directory is used, which shows accidents but no forger
+  /// with access to it. `progress` gets the records done and those there are.
   public static func verify(
-    directory: String, known: [SignedHead] = [], key: HeadKey? = nil,
+    directory: String, known: [SignedHead] = [], keys: [HeadKey] = [],
     progress: (Int, Int) -> Void = { _, _ in }
   ) -> VerificationReport {
-    // Before the records: beside a running daemon the mark may be behind them, but never ahead.
+    // Before the records: beside a running daemon mark and key may be behind them, but never ahead.
     let mark = HeadMark.read(directory)
+    let present = try? HeadSigner(at: KeyFiles.privatePath(directory), name: "head-key")?.key
     var check: Check
     do throws(StorageFault) {
-      check = try Check(directory: directory, key: key ?? HeadKey.stored(in: directory))
+      check = try Check(directory: directory)
     } catch {
       var report = VerificationReport()
       report.fault = error
@@ -71,16 +82,10 @@ public enum RecordVerifier {
     if let mark {
       check.known[mark.sequence] = (mark.hash, "the file \(StoreDirectory.mark(directory))")
     }
-    for head in known {
-      if let key, !head.isSigned(by: key) {
-        check.report.firstBad = .init(
-          sequence: head.sequence,
-          message: "the head given for it has no right signature by \(key.name)")
-        return check.report
-      }
-      check.known[head.sequence] = (head.hash, "the head given")
-    }
+    for head in known { check.known[head.sequence] = (head.hash, "the head given") }
     check.run(progress)
+    check.checkHeads(known: known, given: keys, present: present)
+    check.remarkOnEnd(known: known, given: keys, hasMark: mark != nil)
     return check.report
   }
 
@@ -90,16 +95,14 @@ public enum RecordVerifier {
     var known: [Int64: (hash: ChainHash, source: String)] = [:]
     private let directory: String
     private let path: String
-    private let key: HeadKey?
     private let reader: RecordReader
     private let last: Int64
     private var hash = ChainHash.zero
     private var rules = RecordRules()
     private var checked: Int64 = 0
 
-    init(directory: String, key: HeadKey?) throws(StorageFault) {
+    init(directory: String) throws(StorageFault) {
       self.directory = directory
-      self.key = key
       path = StoreDirectory.database(directory)
       reader = try RecordReader(directory: directory)
       last = try reader.lastSequence()
@@ -107,7 +110,6 @@ public enum RecordVerifier {
 
     mutating func run(_ progress: (Int, Int) -> Void) {
       while checked < last {
-        let before = checked
         let opened: BatchDescription?
         do throws(StorageFault) {
           opened = try slice()
@@ -117,7 +119,6 @@ public enum RecordVerifier {
           if error.code == .corrupt { bad(checked + 1, "the database is damaged there") }
           return
         }
-        if checked > before, report.firstBad == nil { checkHeads(after: before) }
         if let opened, report.firstBad == nil { checkSerials(opened) }
         report.records = Int(report.firstBad.map { $0.sequence - 1 } ?? checked)
         progress(report.records, Int(last))
@@ -166,35 +167,113 @@ public enum RecordVerifier {
       return work.opened
     }
 
-    private mutating func checkHeads(after start: Int64) {
-      let upTo = checked
+    /// Checks the signed heads of the records that hold, and those given, by the keys that the records name.
+    mutating func checkHeads(known: [SignedHead], given: [HeadKey], present: HeadKey?) {
+      guard report.fault == nil else { return }
+      let stored = HeadKey.stored(in: directory)
+      var ring = KeyRing(
+        changes: rules.keyChanges, given: given, stored: stored, directory: directory)
+      let upTo = report.firstBad.map { min($0.sequence - 1, last) } ?? last
+      var after: Int64 = 0
+      var isOfHeads = false
       do throws(StorageFault) {
-        let heads = try reader.read { database in
-          try Row.fetchAll(
-            database,
-            sql: """
-              SELECT heads.sequence, heads.note, lower(hex(records.hash)) FROM heads
-              LEFT JOIN records ON records.sequence = heads.sequence
-              WHERE heads.sequence > ? AND heads.sequence <= ? ORDER BY heads.sequence
-              """, arguments: [start, upTo]
-          ).map { row -> (Int64, String?, String?) in (row[0], row[1], row[2]) }
+        heads: while true {
+          let heads = try heads(after: after, upTo: upTo)
+          for (sequence, note, hash) in heads {
+            guard let head = SignedHead(note: note), head.sequence == sequence,
+              head.hash.description == hash
+            else {
+              bad(sequence, "its signed head does not agree with it")
+              break heads
+            }
+            if let problem = ring.take(head) {
+              bad(problem.sequence, problem.message)
+              isOfHeads = true
+              break heads
+            }
+            report.heads += 1
+          }
+          guard let end = heads.last?.sequence else { break }
+          after = end
         }
-        for (sequence, note, hash) in heads {
-          guard let note, let head = SignedHead(note: note), head.sequence == sequence,
-            head.hash.description == hash
-          else { return bad(sequence, "its signed head does not agree with it") }
-          guard let key else {
-            return bad(
-              sequence,
-              "its signed head cannot be checked: no key at \(HeadSigner.publicPath(directory))")
-          }
-          guard head.isSigned(by: key) else {
-            return bad(sequence, "its signed head has no right signature by \(key.name)")
-          }
-          report.heads += 1
+        if report.firstBad == nil, let head = try headWithoutRecord() {
+          bad(last + 1, "missing: there is a signed head of record \(head)")
         }
       } catch {
         report.fault = error
+        return
+      }
+      report.keys = ring.signers
+      for head in known.sorted(by: { $0.sequence < $1.sequence })
+      where !ring.all.contains(where: { head.isSigned(by: $0) }) {
+        // Of what a head says that nobody signed, nothing follows for the record that it names.
+        if let first = report.firstBad, isOfHeads || first.sequence < min(head.sequence, last) {
+          break
+        }
+        report.firstBad = .init(
+          sequence: head.sequence,
+          message: ring.all.isEmpty || ring.all.contains { $0.name == head.origin }
+            ? "the head given for it has no right signature by any key of these records"
+            : "the head given for it is one of \(head.origin), not of \(ring.all[0].name)")
+        break
+      }
+      if report.firstBad == nil, let stranger = ring.strangerBeside(present: present) {
+        bad(last + 1, stranger)
+      }
+      if let first = report.firstBad {
+        report.records = min(report.records, Int(first.sequence - 1))
+      } else if let remark = ring.remark {
+        report.remarks.append(remark)
+      }
+    }
+
+    /// A head beyond the last record, in one look, so that a running daemon's new ones do not count.
+    private func headWithoutRecord() throws(StorageFault) -> Int64? {
+      try reader.read { database in
+        try Int64.fetchOne(
+          database,
+          sql:
+            "SELECT min(sequence) FROM heads WHERE sequence > (SELECT coalesce(max(sequence), 0) FROM records)"
+        )
+      }
+    }
+
+    private func heads(
+      after: Int64, upTo: Int64
+    ) throws(StorageFault) -> [(sequence: Int64, note: String, hash: String?)] {
+      try reader.read { database in
+        try Row.fetchAll(
+          database,
+          sql: """
+            SELECT heads.sequence, heads.note, lower(hex(records.hash)) FROM heads
+            LEFT JOIN records ON records.sequence = heads.sequence
+            WHERE heads.sequence > ? AND heads.sequence <= ? ORDER BY heads.sequence LIMIT 10000
+            """, arguments: [after, upTo]
+        ).map { row in (row[0], row[1] ?? "", row[2]) }
+      }
+    }
+
+    /// Says what nothing proves: that no records were cut off at the end.
+    mutating func remarkOnEnd(known: [SignedHead], given: [HeadKey], hasMark: Bool) {
+      guard report.isIntact, last > 0 else { return }
+      guard let newest = known.map(\.sequence).max() else {
+        report.remarks.append(
+          hasMark
+            ? "No head kept elsewhere was given (--heads), so nothing but the mark beside the records proves that none "
+              + "was cut off after record \(last)."
+            : "Nothing proves the end: the mark \(StoreDirectory.mark(directory)) is missing and no head kept elsewhere "
+              + "was given (--heads), so records may have been cut off after record \(last).")
+        return
+      }
+      if newest < last {
+        report.remarks.append(
+          "The heads given prove the records up to \(newest); nothing kept elsewhere proves that none was cut off after "
+            + "record \(last).")
+      }
+      if given.isEmpty {
+        report.remarks.append(
+          "The heads given were checked with the key beside the records, because none kept elsewhere was given (--key)."
+        )
       }
     }
 

@@ -1,6 +1,5 @@
 internal import Crypto
 internal import Foundation
-internal import Glibc
 
 /// The end of the chain at a moment, signed: kept elsewhere it proves that the tail was not cut nor the chain rewritten.
 ///
@@ -33,18 +32,46 @@ public struct SignedHead: Sendable, Hashable {
   }
 
   /// Reads notes that stand one after the other, with empty lines between them; nil when anything else is there.
+  ///
+  /// A note may carry several signatures. One that breaks off where the next begins was cut by a power failure while it was
+  /// appended, and is passed over.
   public static func list(in text: String) -> [SignedHead]? {
     var heads: [SignedHead] = []
     var note = ""
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-      if note.isEmpty && line.isEmpty { continue }
-      note += line + "\n"
-      guard line.hasPrefix("\u{2014} ") else { continue }
-      guard let head = SignedHead(note: note) else { return nil }
+    var isSigned = false
+    func end() -> Bool {
+      defer {
+        note = ""
+        isSigned = false
+      }
+      guard isSigned else { return true }
+      guard let head = SignedHead(note: note) else { return false }
       heads.append(head)
-      note = ""
+      return true
     }
-    return note.isEmpty ? heads : nil
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+      if line.hasPrefix(originPrefix) {
+        guard end() else { return nil }
+      } else if line.isEmpty, isSigned || note.isEmpty {
+        guard end() else { return nil }
+        continue
+      } else if note.isEmpty {
+        return nil
+      }
+      isSigned = line.hasPrefix("\u{2014} ")
+      note += line + "\n"
+    }
+    let isWhole = note.isEmpty || isSigned
+    return end() && isWhole ? heads : nil
+  }
+
+  /// The note's first line: the name of the key and of the line that it is about.
+  public var origin: String { String(note.prefix { $0 != "\n" }) }
+
+  /// Whether the note's last signature line claims to be by this key, right or wrong; at a rotation that is the new key.
+  func endsWithSignature(by key: HeadKey) -> Bool {
+    let line = note.split(separator: "\n").last.map { "\n\n\($0)" } ?? ""
+    return key.signatures(in: line) { _, _ in true }
   }
 
   init(sequence: Int64, hash: ChainHash, note: String) {
@@ -91,8 +118,25 @@ public struct HeadKey: Sendable, Hashable {
     Array(SHA256.hash(data: Data(name.utf8) + Data([0x0A, 1]) + Data(bytes)).prefix(4))
   }
 
+  /// What people tell keys apart by: the name is the same for all keys of a line.
+  public var shortName: String { "\(name), key \(Hexadecimal.text(identifier))" }
+
+  /// Reads keys, one a line; nil when there is none, or anything else.
+  public static func list(in text: String) -> [HeadKey]? {
+    var keys: [HeadKey] = []
+    for line in text.split(whereSeparator: \.isNewline) where !line.allSatisfy(\.isWhitespace) {
+      guard let key = HeadKey(String(line)) else { return nil }
+      keys.append(key)
+    }
+    return keys.isEmpty ? nil : keys
+  }
+
   /// Whether a C2SP signed note carries a right signature by this key.
   func hasSigned(note: String) -> Bool {
+    signatures(in: note) { signature, text in isValid(signature: signature, of: text) }
+  }
+
+  fileprivate func signatures(in note: String, _ isOne: ([UInt8], [UInt8]) -> Bool) -> Bool {
     guard let split = note.range(of: "\n\n") else { return false }
     let text = Data(note[..<split.lowerBound].utf8) + Data("\n".utf8)
     for line in note[split.upperBound...].split(separator: "\n") {
@@ -101,7 +145,7 @@ public struct HeadKey: Sendable, Hashable {
         let data = Data(base64Encoded: String(parts[2])), data.count == 4 + 64,
         Array(data.prefix(4)) == identifier
       else { continue }
-      if isValid(signature: Array(data.dropFirst(4)), of: Array(text)) { return true }
+      if isOne(Array(data.dropFirst(4)), Array(text)) { return true }
     }
     return false
   }
@@ -115,100 +159,11 @@ public struct HeadKey: Sendable, Hashable {
 
   /// The key beside the records, which `verify` uses when none that was kept elsewhere is given; nil when there is none.
   public static func stored(in directory: String) -> HeadKey? {
-    guard let text = try? String(contentsOfFile: HeadSigner.publicPath(directory), encoding: .utf8)
-    else { return nil }
+    read(KeyFiles.publicPath(directory))
+  }
+
+  static func read(_ path: String) -> HeadKey? {
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
     return HeadKey(text)
-  }
-}
-
-/// Signs heads and exports; the key is made at the first start and readable by the daemon alone.
-struct HeadSigner {
-  private let key: Curve25519.Signing.PrivateKey
-  private let origin: String
-  private let identifier: [UInt8]
-
-  static func privatePath(_ directory: String) -> String { directory + "/head-key" }
-  static func publicPath(_ directory: String) -> String { directory + "/head-key.pub" }
-
-  init(directory: String, line: String) throws(StorageFault) {
-    let path = HeadSigner.privatePath(directory)
-    if let bytes = try HeadSigner.read(path) {
-      guard let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: bytes) else {
-        throw .corrupt("The signing key \(path) is no Ed25519 key of 32 bytes", path: path)
-      }
-      self.key = key
-    } else {
-      key = Curve25519.Signing.PrivateKey()
-      try HeadSigner.write(Array(key.rawRepresentation), path, mode: 0o600, directory)
-    }
-    let bytes = Array(key.publicKey.rawRepresentation)
-    if let stored = HeadKey.stored(in: directory), stored.bytes == bytes {
-      // The key keeps its name although the line may have got another.
-      origin = stored.name
-      identifier = stored.identifier
-      return
-    }
-    // A key's name has neither blanks nor plus signs (C2SP signed-note).
-    origin = SignedHead.originPrefix + line.map { $0 == "+" || $0.isWhitespace ? "_" : $0 }
-    let verifier = HeadKey(name: origin, bytes: bytes)
-    identifier = verifier.identifier
-    try HeadSigner.write(
-      Array((verifier.text + "\n").utf8), HeadSigner.publicPath(directory), mode: 0o644, directory)
-  }
-
-  /// The key that is in a directory; nil where it is not, as in a copy, or its public half is not beside it.
-  init?(existingIn directory: String) throws(StorageFault) {
-    guard let bytes = try HeadSigner.read(HeadSigner.privatePath(directory)),
-      let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: bytes),
-      let stored = HeadKey.stored(in: directory),
-      stored.bytes == Array(key.publicKey.rawRepresentation)
-    else { return nil }
-    self.key = key
-    origin = stored.name
-    identifier = stored.identifier
-  }
-
-  func sign(sequence: Int64, hash: ChainHash) -> SignedHead {
-    SignedHead(
-      sequence: sequence, hash: hash,
-      note: signed(["\(sequence)", Data(hash.bytes).base64EncodedString()]))
-  }
-
-  /// A signed note: the key's name and these lines, then the signature over them.
-  func signed(_ lines: [String]) -> String {
-    let text = ([origin] + lines).map { $0 + "\n" }.joined()
-    // Ed25519 with a key that was read or made cannot fail; an empty signature would be found by `verify`.
-    let signature = (try? key.signature(for: Data(text.utf8))) ?? Data()
-    let line = (Data(identifier) + signature).base64EncodedString()
-    return "\(text)\n\u{2014} \(origin) \(line)\n"
-  }
-
-  private static func read(_ path: String) throws(StorageFault) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    if descriptor < 0 {
-      let number = errno
-      if number == ENOENT { return nil }
-      throw .system(number, "open", path: path)
-    }
-    defer { close(descriptor) }
-    try StoreDirectory.expectRegular(descriptor, path)
-    var bytes = [UInt8](repeating: 0, count: 1024)
-    let length = Glibc.read(descriptor, &bytes, bytes.count)
-    guard length >= 0 else { throw .system(errno, "read", path: path) }
-    return Array(bytes[..<length])
-  }
-
-  private static func write(
-    _ bytes: [UInt8], _ path: String, mode: mode_t, _ directory: String
-  ) throws(StorageFault) {
-    let temporary = path + ".new"
-    unlink(temporary)
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard descriptor >= 0 else { throw .system(errno, "create", path: temporary) }
-    defer { close(descriptor) }
-    guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0,
-      rename(temporary, path) == 0
-    else { throw .system(errno, "write", path: path) }
-    try StoreDirectory.sync(directory: directory)
   }
 }

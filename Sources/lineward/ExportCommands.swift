@@ -112,9 +112,9 @@ extension RecordsCommands {
       guard stat(folder, &information) == 0, information.st_mode & S_IFMT == S_IFDIR else {
         throw Failure.badInput("There is no folder \(Plain.text(folder)).")
       }
-      let key = try RecordsCommands.key(in: key)
+      let keys = try RecordsCommands.keys(in: key)
       var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
-      let report = ExportCheck.check(folder: folder, key: key, allowUnsigned: unsigned) {
+      let report = ExportCheck.check(folder: folder, keys: keys, allowUnsigned: unsigned) {
         progress.show(ProgressReply(phase: "checking records", done: $0, total: $1))
       }
       progress.clear()

@@ -39,10 +39,19 @@ struct Lineward: ParsableCommand {
     } catch let status as ExitStatus {
       Glibc.exit(status.rawValue)
     } catch {
-      guard exitCode(for: error) == .validationFailure,
-        CommandLine.arguments.contains("--json")
-      else { exit(withError: error) }
-      Output.error([Render.json(.usage(message(for: error)))])
+      guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+      let nearest = NearestCommand.meant(by: Array(CommandLine.arguments.dropFirst()))
+        .map { "There is no command '\($0.typed)'; did you mean '\($0.meant)'?" }
+      if CommandLine.arguments.contains("--json") {
+        Output.error([Render.json(.usage(nearest ?? message(for: error)))])
+      } else if let nearest {
+        let usage = fullMessage(for: error).split(separator: "\n", maxSplits: 1).dropFirst()
+        Output.error([
+          (["Error: \(Plain.text(nearest))"] + usage.map(String.init)).joined(separator: "\n")
+        ])
+      } else {
+        exit(withError: error)
+      }
       Glibc.exit(ExitStatus.usage.rawValue)
     }
   }

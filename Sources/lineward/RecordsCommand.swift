@@ -9,7 +9,7 @@ internal import Records
 struct RecordsCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "records", abstract: "Check, export and replay the records.",
-    subcommands: [Verify.self, Export.self, CheckExport.self, Replay.self])
+    subcommands: [Verify.self, Export.self, CheckExport.self, Replay.self, RotateKey.self])
 
   /// Where the records are when neither the daemon nor the caller says so.
   static let defaultDirectory = "/var/lib/lineward"
@@ -37,7 +37,9 @@ struct RecordsCommands: ParsableCommand {
       completion: .file())
     var heads: String?
     @Option(
-      help: ArgumentHelp("File with the public key (head-key.pub).", valueName: "file"),
+      help: ArgumentHelp(
+        "File with the public key (head-key.pub) of any generation, or several, one a line.",
+        valueName: "file"),
       completion: .file())
     var key: String?
     @OptionGroup var options: GlobalOptions
@@ -71,10 +73,10 @@ struct RecordsCommands: ParsableCommand {
     private func verify(offline directory: String) throws -> VerifyReply {
       try RecordsCommands.look(directory)
       let known = try heads.map { try RecordsCommands.heads(in: $0) } ?? []
-      let key = try RecordsCommands.key(in: key)
+      let keys = try RecordsCommands.keys(in: key)
       var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
       defer { progress.clear() }
-      let report = RecordVerifier.verify(directory: directory, known: known, key: key) {
+      let report = RecordVerifier.verify(directory: directory, known: known, keys: keys) {
         done, total in
         progress.show(ProgressReply(phase: "checking records", done: done, total: total))
       }
@@ -84,8 +86,30 @@ struct RecordsCommands: ParsableCommand {
         records: report.records,
         firstBad: report.firstBad.map { .init(sequence: $0.sequence, message: $0.message) },
         fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
-        lastHash: "\(report.lastHash)")
+        lastHash: "\(report.lastHash)", remarks: report.remarks)
     }
+  }
+
+  /// `records rotate-key`.
+  struct RotateKey: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Give the line a new signing key.",
+      discussion: """
+        The daemon makes the key, records the change with your name and reason, and lets the old \
+        key sign for the new one; then the old private key is destroyed. Keep the new head-key.pub \
+        elsewhere, beside the old one. docs/records.md says what each of them proves.
+        """)
+
+    @Option(help: "Why; goes on record with your name.") var reason: String
+    @OptionGroup var options: GlobalOptions
+
+    func validate() throws {
+      if reason.allSatisfy(\.isWhitespace) {
+        throw ValidationError("The reason is empty; say in a few words why the key is changed.")
+      }
+    }
+
+    func run() throws { try options.order(.recordsRotateKey(reason: reason)) }
   }
 
   /// The signed heads in a file.
@@ -100,17 +124,18 @@ struct RecordsCommands: ParsableCommand {
     return heads
   }
 
-  /// The public key in a file, nil where none is named.
-  static func key(in path: String?) throws(Failure) -> HeadKey? {
-    guard let path else { return nil }
+  /// The public keys in a file, none where no file is named.
+  static func keys(in path: String?) throws(Failure) -> [HeadKey] {
+    guard let path else { return [] }
     let shown = Plain.text(path)
     guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
       throw .badInput("The key \(shown) cannot be read.")
     }
-    guard let key = HeadKey(text) else {
-      throw .badInput("\(shown) holds no key; it has one line: name+id+key.")
+    guard let keys = HeadKey.list(in: text) else {
+      throw .badInput(
+        "\(shown) holds no key, or something else beside it; a key is a line: name+id+key.")
     }
-    return key
+    return keys
   }
 
   /// - Throws: Why a directory of records cannot be read.

@@ -42,6 +42,9 @@ struct Bench: ParsableCommand {
     if parts.contains(.rings) { try RingBench.run(&report) }
     if parts.contains(.append) { try AppendBench.run(&report, folder: folder) }
     try inProcess(&report, parts, folder: folder)
+    if parts.contains(.verify) {
+      try VerifyBench.run(&report, folder: folder, beside: linewardd)
+    }
     try withDaemon(&report, parts, folder: folder)
 
     guard report.missed.isEmpty else {

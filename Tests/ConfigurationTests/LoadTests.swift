@@ -10,7 +10,9 @@ import Testing
       configuration
         == Configuration(
           line: .init(id: "L01"),
-          storage: .init(directory: "/var/lib/lineward", minFree: 500_000_000),
+          storage: .init(
+            directory: "/var/lib/lineward", minFree: 500_000_000, headsCommand: [],
+            headsTimeout: .milliseconds(10_000)),
           control: .init(socket: "/run/lineward/control.sock"),
           roles: .init(
             operator: ["group:lineward-operator"], supervisor: ["group:lineward-supervisor"],
@@ -50,6 +52,9 @@ import Testing
         id = "L02"
         [storage]
         directory = "/srv/records"
+        heads_file = "/mnt/heads/L02.txt"
+        heads_command = ["/usr/bin/send-head", "--line", "L02"]
+        heads_timeout_ms = 3000
         [control]
         socket = "/tmp/control.sock"
         [roles]
@@ -106,6 +111,9 @@ import Testing
         """.utf8), file: "lineward.toml")
     #expect(configuration.line.id == "L02")
     #expect(configuration.storage.directory == "/srv/records")
+    #expect(configuration.storage.headsFile == "/mnt/heads/L02.txt")
+    #expect(configuration.storage.headsCommand == ["/usr/bin/send-head", "--line", "L02"])
+    #expect(configuration.storage.headsTimeout == .milliseconds(3000))
     #expect(configuration.control.socket == "/tmp/control.sock")
     #expect(
       configuration.roles

@@ -19,7 +19,7 @@ struct CommandLineTests {
     ["challenge", "start"], ["challenge", "show"], ["challenge", "cancel"], ["scanners"], ["plcs"],
     ["records"],
     ["records", "verify"], ["records", "export"], ["records", "check-export"],
-    ["records", "replay"], ["gs1"], ["gs1", "check"],
+    ["records", "replay"], ["records", "rotate-key"], ["gs1"], ["gs1", "check"],
   ]
 
   @Test("help texts are as saved", arguments: commands)
@@ -33,7 +33,8 @@ struct CommandLineTests {
   @Test("what is written wrongly ends with 64")
   func usage() throws {
     let cases = [
-      ["dance"], ["line", "stop"], ["line", "stop", "--reason", " "], ["ack", "x"],
+      ["dance"], ["lin", "relase"], ["batch", "opne"], ["line", "stop"],
+      ["line", "stop", "--reason", " "], ["ack", "x"],
       ["ack", "x", "--occurrence", "many"], ["batch", "start", "a", "--id", "b"],
       ["batch", "open", "--id", "B"],
     ]

@@ -135,7 +135,11 @@ struct RenderTests {
         + render.verify(
           VerifyReply(
             records: 1_234, serialFiles: 2, signedHeads: 12,
-            lastHash: String(repeating: "0f", count: 32))))
+            lastHash: String(repeating: "0f", count: 32)))
+        + render.verify(
+          VerifyReply(
+            records: 1, serialFiles: 1, signedHeads: 1,
+            remarks: ["Nothing proves the end."])))
   }
 
   @Test("exports, their checks and replays")

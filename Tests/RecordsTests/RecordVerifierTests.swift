@@ -175,12 +175,12 @@ import Testing
       let head = try keptHead(directory)
       let key = try #require(HeadKey.stored(in: directory))
       #expect(head.isSigned(by: key))
-      #expect(RecordVerifier.verify(directory: directory, known: [head], key: key).isIntact)
+      #expect(RecordVerifier.verify(directory: directory, known: [head], keys: [key]).isIntact)
       try tamper(directory, "DELETE FROM records WHERE sequence > 8; DELETE FROM heads")
       #expect(RecordVerifier.verify(directory: directory).firstBad?.sequence == 9)
       unlink(directory + "/head")
       #expect(RecordVerifier.verify(directory: directory).isIntact)
-      let report = RecordVerifier.verify(directory: directory, known: [head], key: key)
+      let report = RecordVerifier.verify(directory: directory, known: [head], keys: [key])
       #expect(report.firstBad?.sequence == 9, "\(report.summary)")
     }
   }
@@ -193,14 +193,14 @@ import Testing
         let head = try keptHead(first)
         let key = try #require(HeadKey.stored(in: first))
         #expect(RecordVerifier.verify(directory: second).isIntact)
-        let report = RecordVerifier.verify(directory: second, known: [head], key: nil)
+        let report = RecordVerifier.verify(directory: second, known: [head])
         #expect(report.firstBad?.sequence == 10, "\(report.summary)")
         // With the key kept elsewhere the rewriter's own heads are no use either.
-        #expect(RecordVerifier.verify(directory: second, key: key).firstBad != nil)
+        #expect(RecordVerifier.verify(directory: second, keys: [key]).firstBad != nil)
         let forged = try #require(
           SignedHead(note: head.note.replacing("\n10\n", with: "\n9\n")))
         #expect(!forged.isSigned(by: key))
-        #expect(!RecordVerifier.verify(directory: first, known: [forged], key: key).isIntact)
+        #expect(!RecordVerifier.verify(directory: first, known: [forged], keys: [key]).isIntact)
       }
     }
   }

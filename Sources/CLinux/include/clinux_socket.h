@@ -223,6 +223,18 @@ static inline int clinux_is_regular_file(int descriptor) {
   return S_ISREG(status.st_mode) ? 1 : 0;
 }
 
+// Whether a descriptor was opened for what it is to be used for: 1 yes, 0 no. One that only names a file (O_PATH) is for
+// neither.
+static inline int clinux_is_open_for(int descriptor, int writing) {
+  int flags = fcntl(descriptor, F_GETFL);
+  if (flags < 0) return -errno;
+#ifdef O_PATH
+  if (flags & O_PATH) return 0;
+#endif
+  int mode = flags & O_ACCMODE;
+  return mode == O_RDWR || mode == (writing ? O_WRONLY : O_RDONLY) ? 1 : 0;
+}
+
 // Opens a file for reading without waiting (a FIFO would) and without making it a controlling terminal.
 static inline int clinux_open_for_reading(const char *path) {
   int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

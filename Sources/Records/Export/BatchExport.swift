@@ -204,8 +204,10 @@ public enum BatchExport {
       verification: VerificationReport, by actor: String, version: String, at wall: Int64
     ) throws -> ExportSummary {
       let heads = try reader.heads(from: first - 1, to: last)
-      let key = HeadKey.stored(in: directory)
       let signer = try HeadSigner(existingIn: directory)
+      // The one that signs this export first, then those that signed its heads.
+      let key = signer?.key ?? HeadKey.stored(in: directory)
+      let keys = [key].compactMap(\.self) + verification.keys.filter { $0 != key }
       let reconciliation = reconciler.finished(pool: nil)
       let unexplained = try SerialFile.serials(
         at: Set(reconciliation.unexplained.map(\.row)), in: directory + "/" + description.file)
@@ -217,7 +219,9 @@ public enum BatchExport {
       try writer.add("report.html", page.html)
       // Each note ends with its signature; an empty line stands between two.
       try writer.add(ExportManifest.headsName, heads.map(\.note).joined(separator: "\n"))
-      if let key { try writer.add(ExportManifest.keyName, key.text + "\n") }
+      if !keys.isEmpty {
+        try writer.add(ExportManifest.keyName, keys.map { $0.text + "\n" }.joined())
+      }
       let manifest = ExportManifest(
         batch: .init(
           expiry: description.expiry, gtin: description.gtin, id: description.id,

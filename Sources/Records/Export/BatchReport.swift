@@ -190,6 +190,7 @@ extension Line.Record.Kind {
     case .commandRefused: "command refused"
     case .reloaded: "configuration loaded anew"
     case .exported: "records exported"
+    case .keyChanged: "signing key changed"
     default: word
     }
   }

@@ -25,21 +25,23 @@ public struct ExportCheckReport: Sendable, Hashable {
 public enum ExportCheck {
   /// Checks a folder.
   ///
-  /// `key` is the public key kept elsewhere. Without one the folder's own is used, which shows accidents
-  /// but no forger. With `allowUnsigned` an export made from a copy without the signing key may hold too.
+  /// `keys` are public keys kept elsewhere, one of which has to have signed the manifest. Without any the folder's own is
+  /// used, which shows accidents but no forger. Older keys, which signed heads before a rotation, are those that the folder
+  /// names: the manifest covers them. With `allowUnsigned` an export made from a copy without the signing key may hold too.
   public static func check(
-    folder: String, key: HeadKey? = nil, allowUnsigned: Bool = false,
+    folder: String, keys: [HeadKey] = [], allowUnsigned: Bool = false,
     progress: (Int, Int) -> Void = { _, _ in }
   ) -> ExportCheckReport {
     var report = ExportCheckReport()
     do throws(Wrong) {
       let manifest = try manifest(in: folder)
       report.batch = manifest.batch.id
-      let key =
-        if let key { key } else { try storedKey(in: folder, allowUnsigned: allowUnsigned) }
-      report.signedBy = try checkSignature(in: folder, key: key, allowUnsigned: allowUnsigned)
+      let stored = try storedKeys(in: folder, allowUnsigned: allowUnsigned)
+      report.signedBy = try checkSignature(
+        in: folder, keys: keys.isEmpty ? Array(stored.prefix(1)) : keys,
+        allowUnsigned: allowUnsigned)
       report.files = try checkFiles(of: manifest, in: folder)
-      let heads = try heads(in: folder, key: key)
+      let heads = try heads(in: folder, keys: keys + stored)
       try checkChain(of: manifest, in: folder, heads: heads, report: &report, progress: progress)
     } catch {
       report.firstWrong = error.sentence
@@ -91,29 +93,31 @@ public enum ExportCheck {
     return manifest
   }
 
-  private static func storedKey(
+  private static func storedKeys(
     in folder: String, allowUnsigned: Bool
-  ) throws(Wrong) -> HeadKey? {
+  ) throws(Wrong) -> [HeadKey] {
     guard access(folder + "/" + ExportManifest.keyName, F_OK) == 0 || !allowUnsigned else {
-      return nil
+      return []
     }
     let text = String(
       decoding: try contents(of: ExportManifest.keyName, in: folder), as: UTF8.self)
-    guard let key = HeadKey(text) else {
+    guard let keys = HeadKey.list(in: text) else {
       throw Wrong(sentence: "\(ExportManifest.keyName) is no key.")
     }
-    return key
+    return keys
   }
 
   private static func checkSignature(
-    in folder: String, key: HeadKey?, allowUnsigned: Bool
+    in folder: String, keys: [HeadKey], allowUnsigned: Bool
   ) throws(Wrong) -> String? {
     let name = ExportManifest.signatureName
     if access(folder + "/" + name, F_OK) != 0, allowUnsigned { return nil }
     let note = String(decoding: try contents(of: name, in: folder), as: UTF8.self)
-    guard let key else { throw Wrong(sentence: "\(ExportManifest.keyName) is missing.") }
-    guard key.hasSigned(note: note) else {
-      throw Wrong(sentence: "\(name) has no right signature by \(key.name).")
+    guard let first = keys.first else {
+      throw Wrong(sentence: "\(ExportManifest.keyName) is missing.")
+    }
+    guard let key = keys.first(where: { $0.hasSigned(note: note) }) else {
+      throw Wrong(sentence: "\(name) has no right signature by \(first.shortName).")
     }
     let manifest = try contents(of: ExportManifest.name, in: folder)
     let wanted = ExportManifest.noteLines(sha256: Hexadecimal.text(SHA256.hash(data: manifest)))
@@ -124,7 +128,7 @@ public enum ExportCheck {
     guard lines[1...2].elementsEqual(wanted.map { Substring($0) }) else {
       throw Wrong(sentence: "\(ExportManifest.name) is not the one that was signed.")
     }
-    return key.name
+    return key.shortName
   }
 
   private static func checkFiles(
@@ -187,7 +191,7 @@ public enum ExportCheck {
   // MARK: Chain
 
   private static func heads(
-    in folder: String, key: HeadKey?
+    in folder: String, keys: [HeadKey]
   ) throws(Wrong) -> [Int64: ChainHash] {
     let text = String(
       decoding: try contents(of: ExportManifest.headsName, in: folder), as: UTF8.self)
@@ -196,10 +200,10 @@ public enum ExportCheck {
     }
     var heads: [Int64: ChainHash] = [:]
     for head in notes {
-      if let key, !head.isSigned(by: key) {
+      if let first = keys.first, !keys.contains(where: { head.isSigned(by: $0) }) {
         throw Wrong(
           sentence: "\(ExportManifest.headsName): the head of record \(head.sequence) has no right "
-            + "signature by \(key.name).")
+            + "signature by \(first.shortName).")
       }
       heads[head.sequence] = head.hash
     }

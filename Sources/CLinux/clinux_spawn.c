@@ -1,0 +1,76 @@
+#define _GNU_SOURCE
+#include "clinux_spawn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int clinux_memory_file(const void *bytes, size_t count) {
+  int descriptor = memfd_create("lineward", MFD_CLOEXEC);
+  if (descriptor < 0) return -errno;
+  if (count > 0 && pwrite(descriptor, bytes, count, 0) != (ssize_t)count) {
+    int error = errno == 0 ? EIO : errno;
+    close(descriptor);
+    return -error;
+  }
+  return descriptor;
+}
+
+int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int input, int output) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int error = posix_spawn_file_actions_init(&actions);
+  if (error != 0) return -error;
+  error = posix_spawnattr_init(&attributes);
+  if (error != 0) {
+    posix_spawn_file_actions_destroy(&actions);
+    return -error;
+  }
+  sigset_t all, none;
+  sigfillset(&all);
+  sigemptyset(&none);
+  pid_t process = 0;
+  // The daemon ignores signals that a program expects to end it.
+  if ((error = posix_spawnattr_setflags(
+           &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK)) == 0
+      && (error = posix_spawnattr_setpgroup(&attributes, 0)) == 0
+      && (error = posix_spawnattr_setsigdefault(&attributes, &all)) == 0
+      && (error = posix_spawnattr_setsigmask(&attributes, &none)) == 0
+      && (error = posix_spawn_file_actions_addchdir_np(&actions, "/")) == 0
+      && (error = posix_spawn_file_actions_adddup2(&actions, input, 0)) == 0
+      && (error = posix_spawn_file_actions_adddup2(&actions, output, 1)) == 0
+      && (error = posix_spawn_file_actions_adddup2(&actions, output, 2)) == 0
+      && (error = posix_spawn_file_actions_addclosefrom_np(&actions, 3)) == 0)
+    error = posix_spawn(&process, path, &actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  return error != 0 ? -error : process;
+}
+
+int clinux_spawn_wait(int process, int milliseconds, int *status) {
+  int descriptor = (int)syscall(SYS_pidfd_open, process, 0);
+  if (descriptor < 0) return -errno;
+  struct pollfd one = {.fd = descriptor, .events = POLLIN};
+  int ready = poll(&one, 1, milliseconds);
+  int error = errno;
+  close(descriptor);
+  if (ready < 0) return error == EINTR ? 0 : -error;
+  if (ready == 0) return 0;
+  int ended;
+  if (waitpid(process, &ended, WNOHANG) != process) return -ECHILD;
+  *status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+  return 1;
+}
+
+void clinux_spawn_kill(int process) {
+  kill(-process, SIGKILL);
+  kill(process, SIGKILL);
+  // A process that the kernel cannot end now, stuck in a device, is left to it.
+  int status;
+  clinux_spawn_wait(process, 1000, &status);
+}
