@@ -24,6 +24,11 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   case clockNotSynchronised = 20
   case diskSpaceLow = 21
   case diskFilling = 22
+  case printFeedLost = 30
+  case printFeedStalled = 31
+  case printedTwice = 32
+  case printUnexpected = 33
+  case printedNotRead = 34
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -68,6 +73,11 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .clockNotSynchronised: "clock_not_synchronised"
     case .diskSpaceLow: "disk_space_low"
     case .diskFilling: "disk_filling"
+    case .printFeedLost: "print_feed_lost"
+    case .printFeedStalled: "print_feed_stalled"
+    case .printedTwice: "printed_twice"
+    case .printUnexpected: "print_unexpected"
+    case .printedNotRead: "printed_not_read"
     }
   }
 
@@ -79,7 +89,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow:
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
-      .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling:
+      .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .printFeedLost,
+      .printFeedStalled, .printedTwice, .printUnexpected, .printedNotRead:
       .medium
     case .machineNotReady, .clockNotSynchronised: .low
     }
@@ -136,6 +147,16 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       "Free space on the disk of the records now: when it is full, the line stops."
     case .diskFilling:
       "Free space on the disk of the records, or give them a larger one, before the day named."
+    case .printFeedLost:
+      "Check the printer, its controller and the cable; packs pass only as far as serials are known as printed."
+    case .printFeedStalled:
+      "Look at the printer and its controller: packs come and no serial is named; acknowledge, then release."
+    case .printedTwice:
+      "Find out why the printer repeats; take out the packs with the serial named, then release."
+    case .printUnexpected:
+      "Compare the printer's job with the batch: it prints what the batch does not have."
+    case .printedNotRead:
+      "Look for packs taken out between printer and reader, and at print and scanner; then release."
     }
   }
 }

@@ -17,6 +17,8 @@ final class Composition: Sendable {
   /// Bytes for scanner messages between devices and loop: 1 MiB holds more than a thousand of the longest, which is
   /// longer than the watchdog lets the loop stand still at 1,200 packs a minute.
   static let frameRingBytes = 1 << 20
+  /// Lines of the print feed between its thread and the loop: 14 minutes of printing at 1,200 packs a minute, 512 KiB.
+  static let printRingLines = 1 << 14
 
   private let path: String
   private let started: Configuration
@@ -51,6 +53,7 @@ final class Composition: Sendable {
 
     // Descriptors of Modbus have to stay below 1024 (libmodbus uses select), so links come first.
     let frames = FrameRing(capacity: Composition.frameRingBytes)
+    let printRing = PrintRing(capacity: Composition.printRingLines)
     let loopBox = LoopBox()
     let links = configuration.plcs.indices.map { index in
       PLCLink(
@@ -59,7 +62,7 @@ final class Composition: Sendable {
     }
     let linkOfStation = configuration.stations.map(\.plc)
     let loop = LineLoop(
-      recovery: recovery, frames: frames, plcRings: links.map(\.events),
+      recovery: recovery, frames: frames, plcRings: links.map(\.events), printRing: printRing,
       recover: { () throws(StorageFault) in try Composition.recover(configuration) },
       post: { station, order in
         links[linkOfStation[station]].post(StationOrder(station: UInt16(station), order: order))
@@ -69,8 +72,13 @@ final class Composition: Sendable {
       configuration.scanners.map(Composition.scannerSettings), frames: frames,
       wake: { loop.bell.ring() })
 
+    let feed = configuration.printFeed.map {
+      PrintFeed(
+        Composition.transport($0.transport), ring: printRing, wake: { loop.bell.ring() })
+    }
+
     let desk = ControlDesk(
-      loop: loop, directory: configuration.storage.directory,
+      loop: loop, hasPrintFeed: feed != nil, directory: configuration.storage.directory,
       roles: { self.roles.withLock { $0 } },
       scanners: { Composition.scannerReplies(configuration, bank) },
       plcs: { Composition.plcReplies(configuration, links, $0) })
@@ -100,6 +108,10 @@ final class Composition: Sendable {
       logger.critical("no thread for the scanners: the machine is out of resources")
       throw ExitCode(71)
     }
+    if let feed, !feed.start() {
+      logger.critical("no thread for the print feed: the machine is out of resources")
+      throw ExitCode(71)
+    }
     server.start()
     logger.notice(
       "Lineward \(LinewardDaemon.version) runs line \(configuration.line.id); the permit is 0 until line release",
@@ -110,7 +122,7 @@ final class Composition: Sendable {
       directory: configuration.storage.directory, minFree: configuration.storage.minFree,
       logger: logger, tell: { loop.send(.event($0)) })
     surroundings.start()
-    let watchdog = watchdog(loop: loop, links: links, bank: bank)
+    let watchdog = watchdog(loop: loop, links: links, bank: bank, feed: feed)
     watchdog?.start()
     waitForSignals { self.reload(loop: loop) }
 
@@ -124,6 +136,7 @@ final class Composition: Sendable {
     _ = stopped.wait(timeout: .now() + .seconds(5))
     for link in links { link.stop() }
     bank.stop()
+    feed?.stop()
     watchdog?.stop()
     loop.stop()
     notices.drain()
@@ -156,7 +169,7 @@ final class Composition: Sendable {
             Batch(
               number: number, id: description.id, gtin: description.gtin, lot: description.lot,
               expiry: description.expiry, poolCount: description.count,
-              serialsHash: description.sha256, isPrinted: description.isPrinted, pool: pool))
+              serialsHash: description.sha256, printed: description.printed, pool: pool))
         }
         core.replay(stored.record, wall: stored.wall)
       }
@@ -193,10 +206,24 @@ final class Composition: Sendable {
       limits: LineSettings.Limits(
         consecutiveRejects: configuration.limits.consecutiveRejects,
         consecutiveNoReads: configuration.limits.consecutiveNoReads,
+        printedNotRead: configuration.limits.printedNotRead,
         stopConfirm: Instant.Span(configuration.limits.stopConfirm),
         outcome: Instant.Span(configuration.limits.outcome)),
       minimumGradeTenths: configuration.minimumGradeTenths,
-      orderWindow: configuration.orderWindow)
+      orderWindow: configuration.orderWindow,
+      printFeed: configuration.printFeed.map {
+        LineSettings.PrintFeed(stall: Instant.Span($0.stall), lowMark: $0.lowMark)
+      })
+  }
+
+  private static func transport(
+    _ transport: Configuration.PrintFeed.Transport
+  ) -> PrintFeed.Transport {
+    switch transport {
+    case .unix(let path): .unix(path: path)
+    case .tcp(let address, let port): .tcp(address: address, port: port)
+    case .serial(let device, let baud): .serial(device: device, baud: baud)
+    }
   }
 
   private static func linkSettings(
@@ -299,13 +326,16 @@ final class Composition: Sendable {
     _ = done.wait(timeout: .now() + .seconds(5))
   }
 
-  private func watchdog(loop: LineLoop, links: [PLCLink], bank: ScannerBank) -> Watchdog? {
+  private func watchdog(
+    loop: LineLoop, links: [PLCLink], bank: ScannerBank, feed: PrintFeed?
+  ) -> Watchdog? {
     guard let microseconds = ServiceManager.watchdogMicroseconds else { return nil }
     var pulses = [Watchdog.Pulse(name: "line loop") { loop.turns }]
     for link in links {
       pulses.append(Watchdog.Pulse(name: "PLC link \(link.settings.name)") { link.turns })
     }
     pulses.append(Watchdog.Pulse(name: "scanner thread") { bank.turns })
+    if let feed { pulses.append(Watchdog.Pulse(name: "print feed thread") { feed.turns }) }
     let logger = logger
     // Three looks in each watchdog period: one that comes late does not cost a restart.
     return Watchdog(

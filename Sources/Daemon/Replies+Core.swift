@@ -13,7 +13,8 @@ extension StatusReply {
       batch: status.batch.map { batch in
         BatchStatus(
           id: batch.id, gtin: batch.gtin, lot: batch.lot, expiry: batch.expiry,
-          state: batch.state.word, pool: batch.poolCount, commissioned: status.commissioned)
+          state: batch.state.word, pool: batch.poolCount, commissioned: status.commissioned,
+          printed: batch.order.map(PrintedReply.init))
       },
       stations: status.stations.map { station in
         StationStatus(
@@ -22,7 +23,20 @@ extension StatusReply {
           inDoubt: station.counters.inDoubt, scannerOnline: station.scannerOnline,
           plcOnline: station.plcOnline, openUnits: station.openUnits, inStep: station.inStep)
       },
+      printFeed: status.printFeed.map { feed in
+        PrintFeedReply(
+          online: feed.isConnected, reason: feed.fault, badLines: feed.badLines,
+          printedTwice: feed.printedTwice, unexpected: feed.unexpected, lost: feed.lost)
+      },
       alarms: AlarmCounts(active: status.alarms.count, unacknowledged: status.unacknowledged))
+  }
+}
+
+extension PrintedReply {
+  init(_ order: PrintOrder) {
+    self.init(
+      source: order.source.rawValue, printed: order.printed, read: order.read,
+      skipped: order.skipped, waiting: order.waitingCount)
   }
 }
 
@@ -48,7 +62,8 @@ extension BatchReply {
       serialsSHA256: batch.serialsHash.map { byte in
         let digits = String(byte, radix: 16)
         return digits.count == 1 ? "0" + digits : digits
-      }.joined(), printOrder: batch.isPrinted)
+      }.joined(), printOrder: batch.order?.source == .file,
+      printed: batch.order.map(PrintedReply.init))
   }
 }
 

@@ -189,7 +189,7 @@ public final class ScannerBank: @unchecked Sendable {
   }
 
   /// Why a path cannot be opened, for a person on shift.
-  private static func words(_ code: Int32) -> String {
+  static func words(_ code: Int32) -> String {
     switch code {
     case ENOENT: "there is no such device; is it plugged in?"
     case EACCES, EPERM: "permission denied; the daemon's user needs the device's group"
@@ -200,7 +200,7 @@ public final class ScannerBank: @unchecked Sendable {
     }
   }
 
-  private static var now: Instant {
+  static var now: Instant {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))

@@ -37,10 +37,11 @@ extension LineController {
       causes.append("no batch is running: open one and start it (lineward batch start)")
     }
     if let running = runningBatch,
-      let obstacle = batches[running].obstacle(orderWindow: settings.orderWindow)
+      let obstacle = batches[running].obstacle(under: settings)
     {
       causes.append(obstacle)
     }
+    causes += printFeedObstacles()
     if stations.isEmpty { causes.append("the configuration has no station") }
     for station in stations {
       let name = station.settings.name
@@ -311,5 +312,6 @@ extension LineController {
   static let momentary: [AlarmKind] = [
     .consecutiveRejects, .consecutiveNoReads, .outcomeMissing, .verdictNotTaken, .outcomeUnreadable,
     .unitLost, .eventsLost, .plcRestarted, .releaseNotConfirmed, .trackingInDoubt,
+    .printFeedStalled, .printedTwice, .printUnexpected, .printedNotRead,
   ]
 }

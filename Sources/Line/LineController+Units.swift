@@ -242,7 +242,7 @@ extension LineController {
     }
     var detail = ""
     if verdict == .accept, let window = settings.orderWindow,
-      let breach = batch.breachOfPrintOrder(row, window: window)
+      let breach = batch.order?.breach(row, window: window)
     {
       verdict = .outOfPrintOrder
       detail = breach
@@ -277,10 +277,12 @@ extension LineController {
       let lengths = reads.map { "\(settings.scanners[$0.scanner].name) \($0.bytes.count)" }
       detail = (detail.isEmpty ? "" : detail + "; ") + "reads: " + lengths.joined(separator: ", ")
     }
+    let running = runningBatch
+    let passed = running.flatMap { batches[$0].order?.next }
     emit(
       Record(
         .verdict, station: station, unit: unit,
-        batch: batch ?? runningBatch.map { batches[$0].number } ?? 0, row: row,
+        batch: batch ?? running.map { batches[$0].number } ?? 0, row: row,
         code: verdict.rawValue, state: state, raw: raw, detail: detail))
     if stations[station].settings.tracksTriggers {
       stations[station].stampLastUnit(moving: stations[station].moving(at: now))
@@ -297,6 +299,7 @@ extension LineController {
           + (detail.isEmpty ? "" : " (\(detail))"), station: station, unit: unit,
         serial: serialText(batch: batch ?? 0, row: row))
     }
+    checkPrintOrder(passed: passed, batch: running, now: now)
     checkLimits(station: station, now: now)
     boundOpenUnits(station: station, now: now)
   }

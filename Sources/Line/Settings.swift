@@ -12,11 +12,13 @@ public struct LineSettings: Sendable, Hashable {
   public var minimumGradeTenths: Int
   /// Reads have to follow the print order, at most so far ahead of the last; nil: they come in any order.
   public var orderWindow: Int?
+  /// The live print feed; nil: there is none.
+  public var printFeed: PrintFeed?
 
   /// Makes settings.
   public init(
     line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
-    minimumGradeTenths: Int = 15, orderWindow: Int? = nil
+    minimumGradeTenths: Int = 15, orderWindow: Int? = nil, printFeed: PrintFeed? = nil
   ) {
     self.line = line
     self.scanners = scanners
@@ -24,6 +26,21 @@ public struct LineSettings: Sendable, Hashable {
     self.limits = limits
     self.minimumGradeTenths = minimumGradeTenths
     self.orderWindow = orderWindow
+    self.printFeed = printFeed
+  }
+
+  /// `[print_feed]`: when it counts as stalled.
+  public struct PrintFeed: Sendable, Hashable {
+    /// So long without a serial while packs come; zero: only the low mark counts.
+    public var stall: Instant.Span
+    /// So few printed serials left before the reader.
+    public var lowMark: Int
+
+    /// Makes settings.
+    public init(stall: Instant.Span = .milliseconds(5000), lowMark: Int = 1) {
+      self.stall = stall
+      self.lowMark = lowMark
+    }
   }
 
   /// `[limits]`: each one breached raises an alarm and stops the line.
@@ -32,6 +49,8 @@ public struct LineSettings: Sendable, Hashable {
     public var consecutiveRejects: Int
     /// So many no-reads in a row.
     public var consecutiveNoReads: Int
+    /// So many serials printed and not read among the last `PrintOrder.skipSpan`; 0: no limit.
+    public var printedNotRead: Int
     /// After a stop, or a release: the time in which the PLC follows.
     public var stopConfirm: Instant.Span
     /// Time with the conveyor moving in which every unit has its outcome.
@@ -39,11 +58,12 @@ public struct LineSettings: Sendable, Hashable {
 
     /// Makes limits.
     public init(
-      consecutiveRejects: Int = 5, consecutiveNoReads: Int = 3,
+      consecutiveRejects: Int = 5, consecutiveNoReads: Int = 3, printedNotRead: Int = 10,
       stopConfirm: Instant.Span = .milliseconds(1000), outcome: Instant.Span = .milliseconds(5000)
     ) {
       self.consecutiveRejects = consecutiveRejects
       self.consecutiveNoReads = consecutiveNoReads
+      self.printedNotRead = printedNotRead
       self.stopConfirm = stopConfirm
       self.outcome = outcome
     }
