@@ -6,7 +6,7 @@ extension Configuration {
       #
       #   linewardd --check-config --config FILE    says what is wrong, with line and key
       #   systemctl reload lineward                 takes new [roles], [verification], [limits], the times
-      #                                             of stations, and stall_ms and low_mark of the print feed;
+      #                                             of stations, stall_ms and low_mark of the feed;
       #                                             all else needs a restart
       #
       # Keys marked "Needed" have to be there. The others may be left out, and then have the value shown.
