@@ -105,7 +105,7 @@ extension Key {
       sentence: "USB vendor, product and serial number in place of a path.", notBuilt: .all),
     Key(
       table: "scanner", name: "baud",
-kind: .oneOf(bauds), fallback: .number(115_200),
+      kind: .oneOf(bauds), fallback: .number(115_200),
       sentence: "Bits a second; 8 data bits, no parity, 1 stop bit."),
     Key(
       table: "scanner", name: "prefix", kind: .framing(0...16), fallback: .text(""),

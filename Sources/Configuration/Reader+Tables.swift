@@ -228,7 +228,8 @@ extension Reader {
     if let address, !isInDigits(address) {
       fail(
         "print_feed.listen", line: table.line(of: "listen"),
-        "\(Key.quoted(address)) is no address in digits; write e.g. \"127.0.0.1\", or \"::\" for all")
+        "\(Key.quoted(address)) is no address in digits; write e.g. \"127.0.0.1\", or \"::\" for all"
+      )
     }
     if transport == "serial", device == "" {
       fail(
@@ -272,7 +273,9 @@ extension Reader {
     let printedNotRead = number(table, "limits.printed_not_read")
     let stopConfirm = duration(table, "limits.stop_confirm_ms")
     let outcome = duration(table, "limits.outcome_ms")
-    guard let rejects, let noReads, let printedNotRead, let stopConfirm, let outcome else { return nil }
+    guard let rejects, let noReads, let printedNotRead, let stopConfirm, let outcome else {
+      return nil
+    }
     return Configuration.Limits(
       consecutiveRejects: rejects, consecutiveNoReads: noReads, printedNotRead: printedNotRead,
       stopConfirm: stopConfirm, outcome: outcome)

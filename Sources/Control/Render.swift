@@ -125,7 +125,8 @@ public struct Render: Sendable {
     let counts =
       "\(number(printed.read)) read in print order, \(number(printed.skipped)) skipped"
     guard printed.source == "feed" else { return counts }
-    return "\(number(printed.printed)) printed, \(counts), \(number(printed.waiting)) before the reader"
+    return
+      "\(number(printed.printed)) printed, \(counts), \(number(printed.waiting)) before the reader"
   }
 
   private func printFeed(_ feed: PrintFeedReply) -> String {

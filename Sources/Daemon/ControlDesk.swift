@@ -54,7 +54,9 @@ final class ControlDesk: Sendable {
         return
       }
       openBatch(
-        Opening(id: id, gtin: gtin, lot: lot, expiry: expiry, printed: printOrder ? .file : hasPrintFeed ? .feed : nil),
+        Opening(
+          id: id, gtin: gtin, lot: lot, expiry: expiry,
+          printed: printOrder ? .file : hasPrintFeed ? .feed : nil),
         descriptor: descriptor, peer: peer,
         responder: responder)
     case .batchStart(let id): order(.batchStart(id: id), peer, responder)

@@ -277,7 +277,8 @@ public final class PrintFeed: @unchecked Sendable {
   }
 
   private func bad(_ why: BadLine, at now: Int64, _ bytes: Slice<UnsafeRawBufferPointer>? = nil) {
-    push(PrintLine(.bad, at: now, code: why.rawValue, bytes: bytes.map { Array($0.prefix(20)) } ?? []))
+    push(
+      PrintLine(.bad, at: now, code: why.rawValue, bytes: bytes.map { Array($0.prefix(20)) } ?? []))
   }
 
   // MARK: Telling

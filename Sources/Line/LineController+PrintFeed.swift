@@ -74,7 +74,8 @@ extension LineController {
       feed.status.badLines += 1
       // Its pack, if there is one, is rejected by 13; a line that is nothing else stalls the feed.
       raise(
-        .printUnexpected, place: "", message: "the print feed sent a line that \(reason): \(Self.quoted(bytes))",
+        .printUnexpected, place: "",
+        message: "the print feed sent a line that \(reason): \(Self.quoted(bytes))",
         again: false)
     case .connected:
       guard !feed.status.isConnected else { return }

@@ -86,7 +86,8 @@ public struct BatchDescription: Sendable, Hashable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let fields = Fields(
       count: count, expiry: expiry, file: file, gtin: gtin, id: id, lot: lot,
-      print_feed: printed == .feed ? true : nil, print_order: printed == .file ? true : nil, sha256: Hexadecimal.text(sha256), version: 1)
+      print_feed: printed == .feed ? true : nil, print_order: printed == .file ? true : nil,
+      sha256: Hexadecimal.text(sha256), version: 1)
     // Strings and integers always encode.
     return (try? encoder.encode(fields)).map { Array($0) } ?? []
   }

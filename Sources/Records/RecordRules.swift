@@ -68,7 +68,8 @@ struct RecordRules {
       try takeUnit(kind, numbers, state)
       return nil
     case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
-      .scannerOffline, .printFeedOnline, .printFeedOffline, .trackingDoubt, .trackingInStep, .alarmRaised, .alarmReturned,
+      .scannerOffline, .printFeedOnline, .printFeedOffline, .trackingDoubt, .trackingInStep,
+      .alarmRaised, .alarmReturned,
       .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded, .exported, .settings:
       break
     }
@@ -116,14 +117,16 @@ struct RecordRules {
     _ numbers: RecordEncoder.Numbers, _ raw: [UInt8]
   ) throws(RecordRow.Malformed) {
     guard let batch = batches[numbers.batch], batch.state == .running else {
-      throw .init(what: "it names serials as printed of batch \(numbers.batch), which is not running")
+      throw .init(
+        what: "it names serials as printed of batch \(numbers.batch), which is not running")
     }
     guard let rows = PrintOrder.rows(encoded: raw), rows.count == Int(numbers.number) else {
       throw .init(what: "its list of printed serials is damaged")
     }
     for row in rows {
       guard row >= 0, batch.printed.indices.contains(Int(row)) else {
-        throw .init(what: "it names serial \(row) as printed, which the print feed of its batch has not")
+        throw .init(
+          what: "it names serial \(row) as printed, which the print feed of its batch has not")
       }
       guard !batch.printed[Int(row)], batch.states[Int(row)] == SerialState.allocated.rawValue
       else {

@@ -81,7 +81,8 @@ final class Session {
     }
     start = MonotonicClock.now
     live = try LiveLine(
-      scenario.line, seed: seed, directory: directory, port: port, printedAhead: scenario.printedAhead,
+      scenario.line, seed: seed, directory: directory, port: port,
+      printedAhead: scenario.printedAhead,
       now: start)
     live.lateReply = scenario.lateReply
     script = scenario.script

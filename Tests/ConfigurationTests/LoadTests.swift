@@ -36,7 +36,8 @@ import Testing
           ], minimumGradeTenths: 15,
           limits: .init(
             consecutiveRejects: 5, consecutiveNoReads: 3, printedNotRead: 10,
-            stopConfirm: .milliseconds(1000), outcome: .milliseconds(5000)), containmentMinutes: 60))
+            stopConfirm: .milliseconds(1000), outcome: .milliseconds(5000)), containmentMinutes: 60)
+    )
   }
 
   @Test func everyKeyReachesItsPlace() throws {
@@ -136,7 +137,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("transport = \"unix\"", Configuration.PrintFeed.Transport.unix(path: "/run/lineward/print.sock")),
+    (
+      "transport = \"unix\"",
+      Configuration.PrintFeed.Transport.unix(path: "/run/lineward/print.sock")
+    ),
     ("transport = \"unix\"\npath = \"/tmp/p\"", .unix(path: "/tmp/p")),
     ("transport = \"tcp\"", .tcp(address: "127.0.0.1", port: 7171)),
     ("transport = \"tcp\"\nlisten = \"fe80::1\"\nport = 9", .tcp(address: "fe80::1", port: 9)),

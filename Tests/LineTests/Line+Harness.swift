@@ -37,7 +37,8 @@ struct Rig {
     limits: LineSettings.Limits = .init(), orderWindow: Int? = nil,
     printFeed: LineSettings.PrintFeed? = nil
   ) -> Rig {
-    var rig = Rig(station: station, scanners: scanners, limits: limits, orderWindow: orderWindow,
+    var rig = Rig(
+      station: station, scanners: scanners, limits: limits, orderWindow: orderWindow,
       printFeed: printFeed)
     for scanner in scanners.indices { rig.step(.scannerOnline(scanner)) }
     rig.link(newEpoch: true)

@@ -35,7 +35,8 @@ struct PrintFeedTests {
     let order = rig.line.status.batch?.order
     #expect(order?.printed == 16 && order?.read == 10 && order?.skipped == 0)
     #expect(order?.waitingCount == 6)
-    #expect(rig.records.count { $0.kind == .printed } == 1, "serials that come together share a record")
+    #expect(
+      rig.records.count { $0.kind == .printed } == 1, "serials that come together share a record")
     #expect(rig.permit)
   }
 
@@ -89,7 +90,8 @@ struct PrintFeedTests {
     for number in 3..<10 { #expect(read(&rig, number) == .accept) }
     #expect(read(&rig, 11) == .accept, "the third among the last hundred")
     #expect(!rig.permit && rig.reasons.first == .limitExceeded)
-    #expect(rig.alarm(.printedNotRead)?.message == "3 of the last 100 printed serials were not read")
+    #expect(
+      rig.alarm(.printedNotRead)?.message == "3 of the last 100 printed serials were not read")
     rig.plc {
       $0.permitObeyed = false
       $0.inputs = []

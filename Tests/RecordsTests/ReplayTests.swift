@@ -44,7 +44,9 @@ import Testing
     #expect(report.agrees, "\(report)")
   }
 
-  @Test("a day with the print feed follows from what it named, over a restart; what was named twice is found")
+  @Test(
+    "a day with the print feed follows from what it named, over a restart; what was named twice is found"
+  )
   func printFeed() throws {
     var settings = PlayedLine.settings
     settings.orderWindow = 8
@@ -108,7 +110,8 @@ import Testing
         RecordReplay.run(directory: directory), RecordVerifier.verify(directory: directory)
       )
     }
-    #expect(report.firstDifference?.message.contains("recorded as printed that could not be") == true)
+    #expect(
+      report.firstDifference?.message.contains("recorded as printed that could not be") == true)
     #expect(verified.firstBad?.message.contains("as printed, which") == true)
   }
 
