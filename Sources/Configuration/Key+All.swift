@@ -271,8 +271,10 @@ extension Key {
         """),
     Key(
       table: "print_feed", name: "path", kind: .text(1...107),
-      fallback: .text("/run/lineward/print.sock"),
-      sentence: "Path of the Unix socket; made with mode 0660."),
+      fallback: .text("/run/lineward-feed/print.sock"),
+      sentence:
+        "Path of the Unix socket; made with mode 0660, and the group of its folder where that hands it on."
+    ),
     Key(
       table: "print_feed", name: "listen", kind: .text(2...45), fallback: .text("127.0.0.1"),
       sentence: """

@@ -61,6 +61,9 @@ public struct Render: Sendable {
       if station.plc != "online" { part += " PLC \(plain(station.plc))" }
       parts.append(part)
     }
+    if let feed = status.printFeed, feed.state != "online" {
+      parts.append("print feed \(plain(feed.state))")
+    }
     parts.append("alarms \(status.alarms.active) (\(status.alarms.unacknowledged) to acknowledge)")
     return parts.joined(separator: " | ")
   }

@@ -101,6 +101,7 @@ extension UnitReply.Entry {
       if let outcome = Outcome(rawValue: record.code) {
         parts.append("outcome \(outcome.rawValue): \(outcome.phrase)")
       }
+    case .printed: parts.append("named by the print feed")
     case .serialChanged:
       if let act = SerialAct(rawValue: record.code) { parts.append(act.word) }
     default: break

@@ -139,7 +139,7 @@ import Testing
   @Test(arguments: [
     (
       "transport = \"unix\"",
-      Configuration.PrintFeed.Transport.unix(path: "/run/lineward/print.sock")
+      Configuration.PrintFeed.Transport.unix(path: "/run/lineward-feed/print.sock")
     ),
     ("transport = \"unix\"\npath = \"/tmp/p\"", .unix(path: "/tmp/p")),
     ("transport = \"tcp\"", .tcp(address: "127.0.0.1", port: 7171)),

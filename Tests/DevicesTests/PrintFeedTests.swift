@@ -63,17 +63,19 @@ private final class Controller {
 
   init(_ cable: Cable) { self.cable = cable }
 
-  /// Sends all of it, waiting for room where there is none.
+  /// Sends all of it, waiting for room where there is none, for 20 s at most.
   func say(_ bytes: [UInt8]) {
+    let limit = DispatchTime.now() + .seconds(20)
     if let cable {
-      for byte in bytes { while !cable.say([byte]) { sched_yield() } }
+      for byte in bytes {
+        while !cable.say([byte]) && DispatchTime.now() < limit { sched_yield() }
+      }
       return
     }
     var rest = bytes[...]
-    while !rest.isEmpty {
-      let sent = rest.withUnsafeBytes {
-        clinux_socket_send(
-          descriptor, $0.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!, $0.count, -1)
+    while !rest.isEmpty && DispatchTime.now() < limit {
+      let sent = rest.withUnsafeBytes { bytes in
+        bytes.baseAddress.map { clinux_socket_send(descriptor, $0, bytes.count, -1) } ?? 0
       }
       if sent > 0 {
         rest = rest.dropFirst(sent)
