@@ -39,6 +39,8 @@ public struct PrintOrder: Sendable {
 
   /// `recentSkips` looks so many places back: a carton of packs and its neighbours, not the whole shift.
   public static let skipSpan = 100
+  /// The largest `verification.order_window`: no search goes further, 20 µs.
+  public static let windowMax = 65_536
   /// So many rows go into one record at most, 16 KiB.
   public static let rowsPerRecordMax = 4096
 
@@ -70,13 +72,14 @@ public struct PrintOrder: Sendable {
     }
   }
 
-  /// How far a row is ahead of the next that is due; nil when it was passed, or not printed.
+  /// How far a row is ahead of the next that is due; nil when it was passed, or not printed, or of a feed further ahead
+  /// than any window.
   private func ahead(_ row: Int32) -> Int? {
     switch source {
     case .file: return Int(row) < next ? nil : Int(row) - next
     case .feed:
       guard wasPrinted(row) else { return nil }
-      return waiting[first...].firstIndex(of: row).map { $0 - first }
+      return waiting[first...].prefix(PrintOrder.windowMax).firstIndex(of: row).map { $0 - first }
     }
   }
 
@@ -88,8 +91,10 @@ public struct PrintOrder: Sendable {
     switch source {
     case .file: return "printed \(next - Int(row)) places before the next that is due"
     case .feed:
-      return wasPrinted(row)
-        ? "printed before what was read already" : "the print feed has not named it"
+      if !wasPrinted(row) { return "the print feed has not named it" }
+      return waitingCount > PrintOrder.windowMax
+        ? "printed before what was read already, or far after it"
+        : "printed before what was read already"
     }
   }
 
@@ -124,9 +129,10 @@ public struct PrintOrder: Sendable {
     }
   }
 
-  /// The rows from a place on, of a feed; the place is not passed.
+  /// The rows of a feed from a place on that are not passed.
   func rows(from place: Int) -> [Int32] {
-    guard source == .feed, place >= next, place < printed else { return [] }
+    let place = max(place, next)
+    guard source == .feed, place < printed else { return [] }
     return Array(waiting[(first + place - next)...])
   }
 

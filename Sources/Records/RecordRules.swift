@@ -126,7 +126,7 @@ struct RecordRules {
     for row in rows {
       guard row >= 0, batch.printed.indices.contains(Int(row)) else {
         throw .init(
-          what: "it names serial \(row) as printed, which the print feed of its batch has not")
+          what: "it names serial \(row) as printed, which is none of a batch with a print feed")
       }
       guard !batch.printed[Int(row)], batch.states[Int(row)] == SerialState.allocated.rawValue
       else {
