@@ -32,6 +32,11 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   case scannerFlooding = 39
   case scannerUnframed = 40
   case epochMissing = 41
+  case printFeedLost = 30
+  case printFeedStalled = 31
+  case printedTwice = 32
+  case printUnexpected = 33
+  case printedNotRead = 34
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -84,6 +89,11 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .epochMissing: "plc_epoch_missing"
     case .headNotKept: "head_not_kept"
     case .signingKeyExchanged: "signing_key_exchanged"
+    case .printFeedLost: "print_feed_lost"
+    case .printFeedStalled: "print_feed_stalled"
+    case .printedTwice: "printed_twice"
+    case .printUnexpected: "print_unexpected"
+    case .printedNotRead: "printed_not_read"
     }
   }
 
@@ -97,7 +107,9 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .scannerFlooding,
-      .scannerUnframed, .epochMissing, .headNotKept:
+      .scannerUnframed, .epochMissing, .headNotKept, .printFeedLost, .printFeedStalled,
+      .printedTwice,
+      .printUnexpected, .printedNotRead:
       .medium
     case .machineNotReady, .clockNotSynchronised, .challengeDue, .acceptNotFollowed: .low
     }
@@ -172,6 +184,16 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       "See to the file or command that signed heads go to; the newest one is sent again by itself."
     case .signingKeyExchanged:
       "Find out who exchanged or removed head-key, tell quality, and keep the new public key elsewhere."
+    case .printFeedLost:
+      "Check the printer, its controller and the cable; packs pass only as far as serials are known as printed."
+    case .printFeedStalled:
+      "Look at the printer and its controller: packs come and no serial is named; acknowledge, then release."
+    case .printedTwice:
+      "Find out why the printer repeats; take out the packs with the serial named, then release."
+    case .printUnexpected:
+      "Compare the printer's job with the batch: it prints what the batch does not have."
+    case .printedNotRead:
+      "Look for packs taken out between printer and reader, and at print and scanner; then release."
     }
   }
 }

@@ -11,6 +11,7 @@ extension Configuration {
     tables += differences("plc", plcs, running.plcs, name: \.name)
     tables += differences(
       "station", stations.map(\.withoutTimes), running.stations.map(\.withoutTimes), name: \.name)
+    if printFeed?.transport != running.printFeed?.transport { tables.append("[print_feed]") }
     return tables
   }
 

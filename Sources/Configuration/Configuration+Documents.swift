@@ -5,8 +5,9 @@ extension Configuration {
       # Configuration of Lineward: one scanner, one PLC, one station.
       #
       #   linewardd --check-config --config FILE    says what is wrong, with line and key
-      #   systemctl reload lineward                 takes new [roles], [verification], [limits] and the
-      #                                             times of stations; all else needs a restart
+      #   systemctl reload lineward                 takes new [roles], [verification], [limits], the times
+      #                                             of stations, stall_ms and low_mark of the feed;
+      #                                             all else needs a restart
       #
       # Keys marked "Needed" have to be there. The others may be left out, and then have the value shown.
       # Set first: the line's id, the scanner's device, the PLC's host, and, together with the PLC's
@@ -42,9 +43,9 @@ extension Configuration {
       ```
 
       With an error the daemon does not start (exit 78). On a reload (`systemctl reload lineward`, SIGHUP) it says so in the
-      journal and goes on with what it has. A reload takes new `[roles]`, `[verification]`, `[limits]` and of stations
-      `read_timeout_ms`, `early_read_ms`, `quiet_ms` and `silent_is`; when anything else differs, it is refused as a whole and
-      needs a restart, which stops the line.
+      journal and goes on with what it has. A reload takes new `[roles]`, `[verification]`, `[limits]`, of stations
+      `read_timeout_ms`, `early_read_ms`, `quiet_ms` and `silent_is`, and of the print feed `stall_ms` and `low_mark`; when
+      anything else differs, it is refused as a whole and needs a restart, which stops the line.
 
       What the tables below call "not built yet" is refused too: a setting without effect would be noticed by nobody.
 

@@ -108,12 +108,34 @@ public struct Configuration: Sendable, Hashable {
     public var gateOutcomes: Bool
   }
 
+  /// `[print_feed]`.
+  public struct PrintFeed: Sendable, Hashable {
+    /// How serials come.
+    public enum Transport: Sendable, Hashable {
+      /// A Unix socket at this path.
+      case unix(path: String)
+      /// A TCP socket on this address in digits.
+      case tcp(address: String, port: UInt16)
+      /// A serial line, with bits a second.
+      case serial(device: String, baud: Int)
+    }
+
+    /// How serials come.
+    public var transport: Transport
+    /// So long without a serial while packs come; zero: for ever.
+    public var stall: Duration
+    /// So few printed serials before the reader.
+    public var lowMark: Int
+  }
+
   /// `[limits]`.
   public struct Limits: Sendable, Hashable {
     /// So many rejects in a row.
     public var consecutiveRejects: Int
     /// So many no-reads in a row.
     public var consecutiveNoReads: Int
+    /// So many printed and not read among the last hundred.
+    public var printedNotRead: Int
     /// A stop or a release is followed within this.
     public var stopConfirm: Duration
     /// Moving time in which every unit has its outcome.
@@ -156,6 +178,8 @@ public struct Configuration: Sendable, Hashable {
   public var minimumGradeTenths: Int
   /// Reads have to follow the print order, at most so far ahead; nil: they come in any order.
   public var orderWindow: Int?
+  /// `[print_feed]`; nil: there is none.
+  public var printFeed: PrintFeed?
   /// `[limits]`.
   public var limits: Limits
   /// `[challenge]`.

@@ -18,6 +18,13 @@ extension Key {
       "A station, where packs are read and judged: it joins a scanner, a PLC and the gate behind them."
     ),
     ("verification", false, "How reads are held against the batch."),
+    (
+      "print_feed", false,
+      """
+      Printer or controller name each serial when they have printed it, one a line. A batch that is opened without \
+      --print-order takes its print order from here.
+      """
+    ),
     ("limits", false, "Each one breached raises an alarm and stops the line."),
     (
       "challenge", false,
@@ -26,10 +33,15 @@ extension Key {
     ("containment", false, "The containment playbook."),
   ]
 
+  private static let bauds: [Int64] = [
+    1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600,
+  ]
+
   static let milliseconds: ClosedRange<Int64> = 1...60_000
 
   static let all: [Key] =
-    general + roles + scanner + plc + station + verification + limits + challenge + containment
+    general + roles + scanner + plc + station + verification + printFeed + limits + challenge
+    + containment
 
   private static let general = [
     Key(
@@ -116,10 +128,8 @@ extension Key {
       sentence: "USB vendor, product and serial number in place of a path.", notBuilt: .all),
     Key(
       table: "scanner", name: "baud",
-      kind: .oneOf([
-        1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600,
-      ]), fallback: .number(115_200), sentence: "Bits a second; 8 data bits, no parity, 1 stop bit."
-    ),
+      kind: .oneOf(bauds), fallback: .number(115_200),
+      sentence: "Bits a second; 8 data bits, no parity, 1 stop bit."),
     Key(
       table: "scanner", name: "prefix", kind: .framing(0...16), fallback: .text(""),
       sentence: "What stands before each message, with TOML's escapes: STX is \"\\u0002\"."),
@@ -264,13 +274,56 @@ extension Key {
       fallback: .text("any"),
       sentence: """
         Whether reads have to follow the print order ("printed") or come in any ("any"). With "printed" every batch is \
-        opened with --print-order: its serials are printed in the order of the file.
+        opened with --print-order: its serials are printed in the order of the file; or there is a [print_feed].
         """),
     Key(
       table: "verification", name: "order_window", kind: .number(1...65_536), fallback: .number(64),
       sentence: """
         How many serials a read may be ahead of the next that is due; what it skips was printed and not read. Only with \
         order = "printed".
+        """),
+  ]
+
+  private static let printFeed = [
+    Key(
+      table: "print_feed", name: "transport", kind: .word(["none", "unix", "tcp", "serial"]),
+      fallback: .text("none"),
+      sentence: """
+        How the serials come: "unix" and "tcp" are sockets on which the daemon listens for one connection, "serial" is a \
+        serial line; "none": there is no feed. Only with order = "printed".
+        """),
+    Key(
+      table: "print_feed", name: "path", kind: .text(1...107),
+      fallback: .text("/run/lineward-feed/print.sock"),
+      sentence:
+        "Path of the Unix socket; made with mode 0660, and the group of its folder where that hands it on."
+    ),
+    Key(
+      table: "print_feed", name: "listen", kind: .text(2...45), fallback: .text("127.0.0.1"),
+      sentence: """
+        The machine's own address on which it listens, in digits. Whoever reaches it can name serials: give the printer a \
+        network of its own.
+        """),
+    Key(
+      table: "print_feed", name: "port", kind: .number(1...65_535), fallback: .number(7171),
+      sentence: "TCP port."),
+    Key(
+      table: "print_feed", name: "device", kind: .text(0...4096), fallback: .text(""),
+      sentence: "The serial line, e.g. a path below /dev/serial/by-id."),
+    Key(
+      table: "print_feed", name: "baud", kind: .oneOf(bauds), fallback: .number(115_200),
+      sentence: "Bits a second; 8 data bits, no parity, 1 stop bit."),
+    Key(
+      table: "print_feed", name: "stall_ms", kind: .number(100...3_600_000, or: 0),
+      fallback: .number(5000),
+      sentence: """
+        The line stops when no serial came for so long while three packs or more did; 0 where whole rolls are printed ahead.
+        """),
+    Key(
+      table: "print_feed", name: "low_mark", kind: .number(1...65_536), fallback: .number(1),
+      sentence: """
+        The line stops when a read leaves so few printed serials before the reader; fewer than packs stand between printer \
+        and reader.
         """),
   ]
 
@@ -282,6 +335,11 @@ extension Key {
     Key(
       table: "limits", name: "consecutive_no_reads", kind: .number(1...100_000),
       fallback: .number(3), sentence: "So many no-reads in a row at a station."),
+    Key(
+      table: "limits", name: "printed_not_read", kind: .number(1...100), fallback: .number(10),
+      sentence: """
+        So many serials printed and not read among the last 100 of the print order; only with order = "printed".
+        """),
     Key(
       table: "limits", name: "stop_confirm_ms", kind: .number(10...60_000),
       fallback: .number(1000),

@@ -20,11 +20,12 @@ extension Reader {
     let grade = number(only("verification"), "verification.minimum_grade")
     let order = text(only("verification"), "verification.order")
     let window = number(only("verification"), "verification.order_window")
+    let feed = printFeed(only("print_feed"), order: order)
     let limits = limits(only("limits"))
     let challenge = challenge(only("challenge"))
     let minutes = number(only("containment"), "containment.duration_minutes")
     guard let line, let directory, let minFree, let heads, let socket, let roles, let grade,
-      let order, let window, let limits, let challenge, let minutes
+      let order, let window, let feed, let limits, let challenge, let minutes
     else {
       return nil
     }
@@ -36,7 +37,7 @@ extension Reader {
       control: .init(socket: socket),
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
-      orderWindow: order == "printed" ? window : nil, limits: limits,
+      orderWindow: order == "printed" ? window : nil, printFeed: feed, limits: limits,
       challenge: challenge, containmentMinutes: minutes)
   }
 
@@ -261,15 +262,70 @@ extension Reader {
     return nil
   }
 
+  /// What stands in `[print_feed]`; nil after a problem, nil in it where there is no feed.
+  private mutating func printFeed(_ table: Table, order: String?) -> Configuration.PrintFeed?? {
+    let transport = text(table, "print_feed.transport")
+    let path = text(table, "print_feed.path")
+    let address = text(table, "print_feed.listen")
+    let port = number(table, "print_feed.port")
+    let device = text(table, "print_feed.device")
+    let baud = number(table, "print_feed.baud")
+    let stall = duration(table, "print_feed.stall_ms")
+    let lowMark = number(table, "print_feed.low_mark")
+    if let address, !isInDigits(address) {
+      fail(
+        "print_feed.listen", line: table.line(of: "listen"),
+        "\(Key.quoted(address)) is no address in digits; write e.g. \"127.0.0.1\", or \"::\" for all"
+      )
+    }
+    if transport == "serial", device == "" {
+      fail(
+        "print_feed.device", line: table.line(of: "device"),
+        "a serial line needs its device; write e.g. device = \"/dev/ttyS0\"")
+    }
+    if let transport, transport != "none", order == "any" {
+      fail(
+        "print_feed.transport", line: table.line(of: "transport"),
+        "the feed is without effect while verification.order is \"any\"; write order = \"printed\" "
+          + "in [verification], or leave this table out")
+    }
+    guard let transport, let path, let address, let port, let device, let baud, let stall,
+      let lowMark
+    else { return nil }
+    let way: Configuration.PrintFeed.Transport
+    switch transport {
+    case "unix": way = .unix(path: path)
+    case "tcp": way = .tcp(address: address, port: UInt16(port))
+    case "serial": way = .serial(device: device, baud: baud)
+    default: return .some(nil)
+    }
+    return Configuration.PrintFeed(transport: way, stall: stall, lowMark: lowMark)
+  }
+
+  /// Whether it can be an IPv4 or IPv6 address; the machine decides when it listens.
+  private func isInDigits(_ text: String) -> Bool {
+    let colons = text.utf8.count { $0 == UInt8(ascii: ":") }
+    let dots = text.utf8.count { $0 == UInt8(ascii: ".") }
+    return (colons >= 2 || (colons == 0 && dots == 3))
+      && text.utf8.allSatisfy { byte in
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: ":")
+          || byte == UInt8(ascii: ".")
+          || (colons > 0 && (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20))
+      }
+  }
+
   private mutating func limits(_ table: Table) -> Configuration.Limits? {
     let rejects = number(table, "limits.consecutive_rejects")
     let noReads = number(table, "limits.consecutive_no_reads")
+    let printedNotRead = number(table, "limits.printed_not_read")
     let stopConfirm = duration(table, "limits.stop_confirm_ms")
     let outcome = duration(table, "limits.outcome_ms")
-    guard let rejects, let noReads, let stopConfirm, let outcome else { return nil }
+    guard let rejects, let noReads, let printedNotRead, let stopConfirm, let outcome else {
+      return nil
+    }
     return Configuration.Limits(
-      consecutiveRejects: rejects, consecutiveNoReads: noReads, stopConfirm: stopConfirm,
-      outcome: outcome)
+      consecutiveRejects: rejects, consecutiveNoReads: noReads, printedNotRead: printedNotRead,
+      stopConfirm: stopConfirm, outcome: outcome)
   }
 
   // MARK: Across tables

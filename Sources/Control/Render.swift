@@ -25,12 +25,14 @@ public struct Render: Sendable {
       lines.append(
         "  \(number(batch.commissioned)) of \(number(batch.pool)) serials commissioned"
           + share(batch.commissioned, of: batch.pool))
+      if let printed = batch.printed { lines.append("  " + self.printed(printed)) }
     } else {
       lines.append("No batch at work.")
     }
     lines.append("")
     lines += stations(status.stations)
     lines.append("")
+    if let feed = status.printFeed { lines.append(printFeed(feed)) }
     lines.append(alarmCounts(status.alarms))
     if status.containment.open > 0 {
       lines.append(colour(.red, "Containment: \(number(status.containment.open)) open"))
@@ -58,6 +60,9 @@ public struct Render: Sendable {
       if station.scanner != "online" { part += " scanner \(plain(station.scanner))" }
       if station.plc != "online" { part += " PLC \(plain(station.plc))" }
       parts.append(part)
+    }
+    if let feed = status.printFeed, feed.state != "online" {
+      parts.append("print feed \(plain(feed.state))")
     }
     parts.append("alarms \(status.alarms.active) (\(status.alarms.unacknowledged) to acknowledge)")
     return parts.joined(separator: " | ")
@@ -147,6 +152,26 @@ public struct Render: Sendable {
       lines.append("  last passed: \(challenge.passedAt.map { plain($0) } ?? "never")")
       return lines
     }
+  }
+
+  private func printed(_ printed: PrintedReply) -> String {
+    // What a file will have printed one day says nothing of the printer.
+    let counts =
+      "\(number(printed.read)) read in print order, \(number(printed.skipped)) skipped"
+    guard printed.source == "feed" else { return counts }
+    return
+      "\(number(printed.printed)) printed, \(counts), \(number(printed.waiting)) before the reader"
+  }
+
+  private func printFeed(_ feed: PrintFeedReply) -> String {
+    var text = "Print feed: " + device(feed.state)
+    if !feed.reason.isEmpty { text += ", \(plain(feed.reason))" }
+    let faults = [
+      (feed.printedTwice, "printed twice"), (feed.unexpected, "not the batch's"),
+      (feed.badLines, "bad lines"), (feed.lost, "lost"),
+    ].filter { $0.0 > 0 }.map { "\(number($0.0)) \($0.1)" }
+    return faults.isEmpty
+      ? text : text + "; since the start " + colour(.yellow, faults.joined(separator: ", "))
   }
 
   private func phrase(verdict number: UInt16) -> String {
@@ -265,6 +290,7 @@ public struct Render: Sendable {
     lines += table(
       nil, states.map { ["    " + plain($0.key.spaced), number($0.value)] }, numeric: [1])
     if batch.printOrder { lines.append("  printed in the order of the serial file") }
+    if let printed = batch.printed { lines.append("  " + self.printed(printed)) }
     if !batch.serialsSHA256.isEmpty {
       lines.append("  SHA-256 of the serial file  \(plain(batch.serialsSHA256))")
     }

@@ -17,6 +17,8 @@ public struct StatusReply: Sendable, Equatable, Codable {
   public var batch: BatchStatus?
   /// The stations, in the order of the configuration.
   public var stations: [StationStatus]
+  /// The print feed; left out where none is configured.
+  public var printFeed: PrintFeedReply?
   /// How many alarms there are.
   public var alarms: AlarmCounts
   /// How many containments there are.
@@ -48,7 +50,8 @@ public struct StatusReply: Sendable, Equatable, Codable {
   /// Makes a reply.
   public init(
     line: String, runPermit: Bool, stopReasons: [Int], batch: BatchStatus?,
-    stations: [StationStatus], alarms: AlarmCounts = AlarmCounts(),
+    stations: [StationStatus], printFeed: PrintFeedReply? = nil,
+    alarms: AlarmCounts = AlarmCounts(),
     containment: ContainmentCounts = ContainmentCounts()
   ) {
     version = 1
@@ -58,6 +61,7 @@ public struct StatusReply: Sendable, Equatable, Codable {
     self.stopReasons = stopReasons
     self.batch = batch
     self.stations = stations
+    self.printFeed = printFeed
     self.alarms = alarms
     self.containment = containment
   }
@@ -67,9 +71,10 @@ public struct StatusReply: Sendable, Equatable, Codable {
     case runPermit = "run_permit"
     case stopReason = "stop_reason"
     case stopReasons = "stop_reasons"
+    case printFeed = "print_feed"
   }
 
-  /// Encodes every field, those without a value as null.
+  /// Encodes every field, those of the contract without a value as null.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(version, forKey: .version)
@@ -79,8 +84,67 @@ public struct StatusReply: Sendable, Equatable, Codable {
     try fields.encode(stopReasons, forKey: .stopReasons)
     try fields.encode(batch, forKey: .batch)
     try fields.encode(stations, forKey: .stations)
+    try fields.encodeIfPresent(printFeed, forKey: .printFeed)
     try fields.encode(alarms, forKey: .alarms)
     try fields.encode(containment, forKey: .containment)
+  }
+}
+
+/// The live print feed, in `status`; counts are since the daemon's start.
+public struct PrintFeedReply: Sendable, Equatable, Codable {
+  /// `online` or `offline`.
+  public var state: String
+  /// Why it is offline, empty when it is online.
+  public var reason: String
+  /// Lines that were no serial.
+  public var badLines: Int
+  /// Serials that it named twice.
+  public var printedTwice: Int
+  /// Serials that are not the batch's to print.
+  public var unexpected: Int
+  /// Lines that found no room.
+  public var lost: Int
+
+  /// Makes a reply.
+  public init(
+    online: Bool, reason: String = "", badLines: Int = 0, printedTwice: Int = 0,
+    unexpected: Int = 0, lost: Int = 0
+  ) {
+    state = online ? "online" : "offline"
+    self.reason = reason
+    self.badLines = badLines
+    self.printedTwice = printedTwice
+    self.unexpected = unexpected
+    self.lost = lost
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case state, reason, unexpected, lost
+    case badLines = "bad_lines"
+    case printedTwice = "printed_twice"
+  }
+}
+
+/// How far a batch is in its print order, in `status`, `batch show` and `batch list`.
+public struct PrintedReply: Sendable, Equatable, Codable {
+  /// Who says the order: `file` or `feed`.
+  public var source: String
+  /// Serials that are printed; with a file all of them.
+  public var printed: Int
+  /// Serials that were read in their place.
+  public var read: Int
+  /// Serials that reads have gone past.
+  public var skipped: Int
+  /// Serials that are printed and not passed yet.
+  public var waiting: Int
+
+  /// Makes a reply.
+  public init(source: String, printed: Int, read: Int, skipped: Int, waiting: Int) {
+    self.source = source
+    self.printed = printed
+    self.read = read
+    self.skipped = skipped
+    self.waiting = waiting
   }
 }
 
@@ -100,11 +164,13 @@ public struct BatchStatus: Sendable, Equatable, Codable {
   public var pool: Int
   /// How many of them are commissioned.
   public var commissioned: Int
+  /// How far it is in its print order; null where it has none.
+  public var printed: PrintedReply?
 
   /// Makes a reply.
   public init(
     id: String, gtin: String, lot: String, expiry: String, state: String, pool: Int,
-    commissioned: Int
+    commissioned: Int, printed: PrintedReply? = nil
   ) {
     self.id = id
     self.gtin = gtin
@@ -113,6 +179,7 @@ public struct BatchStatus: Sendable, Equatable, Codable {
     self.state = state
     self.pool = pool
     self.commissioned = commissioned
+    self.printed = printed
   }
 }
 
@@ -436,12 +503,14 @@ public struct BatchReply: Sendable, Equatable, Codable {
   public var serialsSHA256: String
   /// Whether the serials are printed in the order of the file.
   public var printOrder: Bool
+  /// How far it is in its print order; null where it has none.
+  public var printed: PrintedReply?
 
   /// Makes a reply.
   public init(
     id: String, gtin: String, lot: String, expiry: String, state: String, pool: Int,
     commissioned: Int, serials: [String: Int] = [:], serialsSHA256: String = "",
-    printOrder: Bool = false
+    printOrder: Bool = false, printed: PrintedReply? = nil
   ) {
     self.id = id
     self.gtin = gtin
@@ -453,10 +522,11 @@ public struct BatchReply: Sendable, Equatable, Codable {
     self.serials = serials
     self.serialsSHA256 = serialsSHA256
     self.printOrder = printOrder
+    self.printed = printed
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, gtin, lot, expiry, state, pool, commissioned, serials
+    case id, gtin, lot, expiry, state, pool, commissioned, serials, printed
     case serialsSHA256 = "serials_sha256"
     case printOrder = "print_order"
   }

@@ -19,6 +19,8 @@ final class Composition: Sendable {
   /// Bytes for scanner messages between devices and loop: 1 MiB holds more than a thousand of the longest, which is
   /// longer than the watchdog lets the loop stand still at 1,200 packs a minute.
   static let frameRingBytes = 1 << 20
+  /// Lines of the print feed between its thread and the loop: 14 minutes of printing at 1,200 packs a minute, 512 KiB.
+  static let printRingLines = 1 << 14
 
   private let path: String
   private let started: Configuration
@@ -53,6 +55,7 @@ final class Composition: Sendable {
 
     // Descriptors of Modbus have to stay below 1024 (libmodbus uses select), so links come first.
     let frames = FrameRing(capacity: Composition.frameRingBytes)
+    let printRing = PrintRing(capacity: Composition.printRingLines)
     let loopBox = LoopBox()
     let links = configuration.plcs.indices.map { index in
       PLCLink(
@@ -64,7 +67,7 @@ final class Composition: Sendable {
       logger: logger, destinations: Composition.headDestinations(configuration),
       tell: { loopBox.send($0) })
     let loop = LineLoop(
-      recovery: recovery, frames: frames, plcRings: links.map(\.events),
+      recovery: recovery, frames: frames, plcRings: links.map(\.events), printRing: printRing,
       recover: { () throws(StorageFault) in try Composition.recover(configuration) },
       post: { station, order in
         links[linkOfStation[station]].post(StationOrder(station: UInt16(station), order: order))
@@ -74,8 +77,13 @@ final class Composition: Sendable {
       configuration.scanners.map(Composition.scannerSettings), frames: frames,
       wake: { loop.bell.ring() })
 
+    let feed = configuration.printFeed.map {
+      PrintFeed(
+        Composition.transport($0.transport), ring: printRing, wake: { loop.bell.ring() })
+    }
+
     let desk = ControlDesk(
-      loop: loop, directory: configuration.storage.directory,
+      loop: loop, hasPrintFeed: feed != nil, directory: configuration.storage.directory,
       roles: { self.roles.withLock { $0 } },
       scanners: { Composition.scannerReplies(configuration, bank) },
       plcs: { Composition.plcReplies(configuration, links, $0) })
@@ -105,6 +113,10 @@ final class Composition: Sendable {
       logger.critical("no thread for the scanners: the machine is out of resources")
       throw ExitCode(71)
     }
+    if let feed, !feed.start() {
+      logger.critical("no thread for the print feed: the machine is out of resources")
+      throw ExitCode(71)
+    }
     server.start()
     logger.notice(
       "Lineward \(LinewardDaemon.version) runs line \(configuration.line.id); the permit is 0 until line release",
@@ -116,7 +128,7 @@ final class Composition: Sendable {
       logger: logger, tell: { loop.send(.event($0)) })
     surroundings.start()
     courier.start()
-    let watchdog = watchdog(loop: loop, links: links, bank: bank)
+    let watchdog = watchdog(loop: loop, links: links, bank: bank, feed: feed)
     watchdog?.start()
     waitForSignals { self.reload(loop: loop) }
 
@@ -130,6 +142,7 @@ final class Composition: Sendable {
     _ = stopped.wait(timeout: .now() + .seconds(5))
     for link in links { link.stop() }
     bank.stop()
+    feed?.stop()
     watchdog?.stop()
     loop.stop()
     courier.stop(seconds: 5)
@@ -163,7 +176,7 @@ final class Composition: Sendable {
             Batch(
               number: number, id: description.id, gtin: description.gtin, lot: description.lot,
               expiry: description.expiry, poolCount: description.count,
-              serialsHash: description.sha256, isPrinted: description.isPrinted, pool: pool))
+              serialsHash: description.sha256, printed: description.printed, pool: pool))
         }
         core.replay(stored.record, wall: stored.wall)
       }
@@ -205,6 +218,7 @@ final class Composition: Sendable {
       limits: LineSettings.Limits(
         consecutiveRejects: configuration.limits.consecutiveRejects,
         consecutiveNoReads: configuration.limits.consecutiveNoReads,
+        printedNotRead: configuration.limits.printedNotRead,
         stopConfirm: Instant.Span(configuration.limits.stopConfirm),
         outcome: Instant.Span(configuration.limits.outcome)),
       minimumGradeTenths: configuration.minimumGradeTenths,
@@ -213,7 +227,20 @@ final class Composition: Sendable {
         packs: configuration.challenge.packs.compactMap(Verdict.init(challengePack:)),
         everyHours: configuration.challenge.everyHours,
         afterBatchStart: configuration.challenge.afterBatchStart,
-        timeout: Instant.Span(configuration.challenge.timeout)))
+        timeout: Instant.Span(configuration.challenge.timeout)),
+      printFeed: configuration.printFeed.map {
+        LineSettings.PrintFeed(stall: Instant.Span($0.stall), lowMark: $0.lowMark)
+      })
+  }
+
+  private static func transport(
+    _ transport: Configuration.PrintFeed.Transport
+  ) -> PrintFeed.Transport {
+    switch transport {
+    case .unix(let path): .unix(path: path)
+    case .tcp(let address, let port): .tcp(address: address, port: port)
+    case .serial(let device, let baud): .serial(device: device, baud: baud)
+    }
   }
 
   private static func linkSettings(
@@ -326,13 +353,16 @@ final class Composition: Sendable {
     _ = done.wait(timeout: .now() + .seconds(5))
   }
 
-  private func watchdog(loop: LineLoop, links: [PLCLink], bank: ScannerBank) -> Watchdog? {
+  private func watchdog(
+    loop: LineLoop, links: [PLCLink], bank: ScannerBank, feed: PrintFeed?
+  ) -> Watchdog? {
     guard let microseconds = ServiceManager.watchdogMicroseconds else { return nil }
     var pulses = [Watchdog.Pulse(name: "line loop") { loop.turns }]
     for link in links {
       pulses.append(Watchdog.Pulse(name: "PLC link \(link.settings.name)") { link.turns })
     }
     pulses.append(Watchdog.Pulse(name: "scanner thread") { bank.turns })
+    if let feed { pulses.append(Watchdog.Pulse(name: "print feed thread") { feed.turns }) }
     let logger = logger
     // Three looks in each watchdog period: one that comes late does not cost a restart.
     return Watchdog(

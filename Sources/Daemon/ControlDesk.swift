@@ -15,6 +15,8 @@ final class ControlDesk: Sendable {
   private let loop: LineLoop
   private let roles: @Sendable () -> Roles
   private let directory: String
+  /// Whether a batch without `--print-order` takes its order from the feed.
+  private let hasPrintFeed: Bool
   private let scanners: @Sendable () -> [ScannerReply]
   private let plcs: @Sendable (LineStatus) -> [PLCReply]
   /// Batches are imported one after the other: each needs the number and the serials of those before.
@@ -23,11 +25,12 @@ final class ControlDesk: Sendable {
   private let reading = DispatchQueue(label: "lineward.reading", qos: .utility)
 
   init(
-    loop: LineLoop, directory: String, roles: @escaping @Sendable () -> Roles,
+    loop: LineLoop, hasPrintFeed: Bool, directory: String, roles: @escaping @Sendable () -> Roles,
     scanners: @escaping @Sendable () -> [ScannerReply],
     plcs: @escaping @Sendable (LineStatus) -> [PLCReply]
   ) {
     self.loop = loop
+    self.hasPrintFeed = hasPrintFeed
     self.directory = directory
     self.roles = roles
     self.scanners = scanners
@@ -51,7 +54,9 @@ final class ControlDesk: Sendable {
         return
       }
       openBatch(
-        Opening(id: id, gtin: gtin, lot: lot, expiry: expiry, isPrinted: printOrder),
+        Opening(
+          id: id, gtin: gtin, lot: lot, expiry: expiry,
+          printed: printOrder ? .file : hasPrintFeed ? .feed : nil),
         descriptor: descriptor, peer: peer,
         responder: responder)
     case .batchStart(let id): order(.batchStart(id: id), peer, responder)
@@ -143,7 +148,7 @@ final class ControlDesk: Sendable {
     var gtin: String
     var lot: String
     var expiry: String
-    var isPrinted: Bool
+    var printed: PrintOrder.Source?
   }
 
   private func showBatch(_ id: String?, _ responder: Responder) {
@@ -198,7 +203,7 @@ final class ControlDesk: Sendable {
         reading.async {
           do {
             var reconciler = Reconciler(
-              batch: batch.number, poolCount: batch.poolCount, isPrinted: batch.isPrinted,
+              batch: batch.number, poolCount: batch.poolCount, printed: batch.order?.source,
               hasGate: hasGate)
             try RecordReader(directory: directory).replay(batch: batch.number) {
               reconciler.take($0.record)
@@ -260,11 +265,11 @@ final class ControlDesk: Sendable {
         let description = BatchDescription(
           id: opening.id, gtin: opening.gtin, lot: opening.lot, expiry: opening.expiry,
           count: imported.count, sha256: imported.sha256, file: imported.file,
-          isPrinted: opening.isPrinted)
+          printed: opening.printed)
         let batch = Batch(
           number: number, id: opening.id, gtin: opening.gtin, lot: opening.lot,
           expiry: opening.expiry, poolCount: imported.count, serialsHash: imported.sha256,
-          isPrinted: opening.isPrinted, pool: imported.pool)
+          printed: opening.printed, pool: imported.pool)
         // The next import may only begin when this batch is on disk: it has to know of its serials.
         let done = DispatchSemaphore(value: 0)
         let taken = loop.send(

@@ -84,6 +84,8 @@ extension Notice.Topic {
     case .plcRestarted: .plcRestarted
     case .scannerOnline: .scannerOnline
     case .scannerLost: .scannerLost
+    case .printFeedOnline: .printFeedOnline
+    case .printFeedLost: .printFeedLost
     case .trackingInDoubt: .trackingInDoubt
     case .trackingInStep: .trackingInStep
     case .unitRejected: .unitRejected

@@ -51,6 +51,7 @@ package final class LineLoop: @unchecked Sendable {
   package let bell = Bell()
   let frames: FrameRing
   private let plcRings: [SPSCRing<StationEvent>]
+  private let printRing: PrintRing
   private let mail = Mutex<[Mail]>([])
   private let turnCounter = Atomic<UInt64>(0)
   private let ending = Atomic<Bool>(false)
@@ -69,8 +70,10 @@ package final class LineLoop: @unchecked Sendable {
   private var reopenAt: Instant?
   private var replies: [UInt64: @Sendable (CommandResult) -> Void] = [:]
   private var nextReply: UInt64 = 1
+  private var heldPrint: PrintLine?
   private var framesLostSeen: UInt64 = 0
   private var plcLostSeen: [UInt64]
+  private var printLostSeen: UInt64 = 0
   private var thread: NamedThread?
 
   /// Makes a loop that is not yet running.
@@ -79,6 +82,7 @@ package final class LineLoop: @unchecked Sendable {
   /// journal without blocking; `heads` takes each signed head away, without blocking too.
   package init(
     recovery: Recovery, frames: FrameRing, plcRings: [SPSCRing<StationEvent>],
+    printRing: PrintRing = PrintRing(capacity: 2),
     recover: @escaping () throws(StorageFault) -> Recovery,
     post: @escaping (Int, PLCOrder) -> Bool, notices: @escaping (Notice) -> Void,
     heads: @escaping (SignedHead) -> Void = { _ in }
@@ -87,6 +91,7 @@ package final class LineLoop: @unchecked Sendable {
     store = recovery.store
     self.frames = frames
     self.plcRings = plcRings
+    self.printRing = printRing
     self.recover = recover
     self.post = post
     self.notices = notices
@@ -140,7 +145,8 @@ package final class LineLoop: @unchecked Sendable {
 
   /// Whether something was published that no turn has taken yet.
   private var hasWork: Bool {
-    !frames.isEmpty || plcRings.contains { !$0.isEmpty } || mail.withLock { !$0.isEmpty }
+    !frames.isEmpty || plcRings.contains { !$0.isEmpty } || !printRing.isEmpty && store != nil
+      || mail.withLock { !$0.isEmpty }
       || ending.load(ordering: .acquiring)
   }
 
@@ -172,6 +178,8 @@ package final class LineLoop: @unchecked Sendable {
       for index in plcRings.indices where heldEvents[index] == nil {
         heldEvents[index] = plcRings[index].pop()
       }
+      // Without a store nothing printed could be kept: it waits in the ring, and the sender with it.
+      if heldPrint == nil, store != nil { heldPrint = printRing.pop() }
       var earliest = heldFrame?.at ?? Int64.max
       var source = -1
       for index in heldEvents.indices {
@@ -180,7 +188,11 @@ package final class LineLoop: @unchecked Sendable {
           source = index
         }
       }
-      if source >= 0, let event = heldEvents[source] {
+      if let line = heldPrint, line.at <= earliest {
+        heldPrint = nil
+        core.step(
+          .printFeed(printEvent(line)), now: Instant(nanoseconds: line.at), wall: wall)
+      } else if source >= 0, let event = heldEvents[source] {
         heldEvents[source] = nil
         core.step(
           .plc(station: Int(event.station), event.event), now: Instant(nanoseconds: event.at),
@@ -206,6 +218,30 @@ package final class LineLoop: @unchecked Sendable {
     }
     // More is waiting: come back at once, after this turn's commit.
     bell.ring()
+  }
+
+  /// What a line of the feed says; serials that follow at once come with it, to share a record.
+  ///
+  /// Taking those before their moment harms nothing: a pack is printed before it is read.
+  private func printEvent(_ line: PrintLine) -> PrintFeedEvent {
+    switch line.kind {
+    case .serial:
+      var serials = [line.bytes]
+      while serials.count < PrintOrder.rowsPerRecordMax, let next = printRing.pop() {
+        guard next.kind == .serial else {
+          heldPrint = next
+          break
+        }
+        serials.append(next.bytes)
+      }
+      return .printed(serials)
+    case .bad:
+      return .badLine(
+        line.bytes, reason: PrintFeed.BadLine(rawValue: line.code)?.phrase ?? "is no serial")
+    case .online: return .connected
+    case .offline: return .disconnected(reason: PrintFeed.words(line.code))
+    case .refused: return .refused
+    }
   }
 
   private typealias Frame = (kind: UInt8, source: UInt8, at: Int64, bytes: [UInt8])
@@ -245,6 +281,12 @@ package final class LineLoop: @unchecked Sendable {
       let count = Int(lost &- framesLostSeen)
       framesLostSeen = lost
       core.step(.eventsLost(what: "scanners", count: count), now: Clock.now, wall: wall)
+    }
+    let printLost = printRing.lost
+    if printLost != printLostSeen {
+      let count = Int(printLost &- printLostSeen)
+      printLostSeen = printLost
+      core.step(.printFeed(.lost(count)), now: Clock.now, wall: wall)
     }
     for index in plcRings.indices {
       let lost = plcRings[index].lost
@@ -309,7 +351,7 @@ package final class LineLoop: @unchecked Sendable {
       bell.ring()
       return
     }
-    if heldFrame == nil && heldEvents.allSatisfy({ $0 == nil }) {
+    if heldFrame == nil && heldPrint == nil && heldEvents.allSatisfy({ $0 == nil }) {
       do throws(StorageFault) {
         try store.idle()
       } catch {

@@ -13,7 +13,8 @@ extension StatusReply {
       batch: status.batch.map { batch in
         BatchStatus(
           id: batch.id, gtin: batch.gtin, lot: batch.lot, expiry: batch.expiry,
-          state: batch.state.word, pool: batch.poolCount, commissioned: status.commissioned)
+          state: batch.state.word, pool: batch.poolCount, commissioned: status.commissioned,
+          printed: batch.order.map(PrintedReply.init))
       },
       stations: status.stations.map { station in
         StationStatus(
@@ -22,6 +23,11 @@ extension StatusReply {
           inDoubt: station.counters.inDoubt, scannerOnline: station.scannerOnline,
           plcOnline: station.plcOnline, openUnits: station.openUnits, inStep: station.inStep,
           challenge: station.challenge.map(ChallengeStatus.init))
+      },
+      printFeed: status.printFeed.map { feed in
+        PrintFeedReply(
+          online: feed.isConnected, reason: feed.fault, badLines: feed.badLines,
+          printedTwice: feed.printedTwice, unexpected: feed.unexpected, lost: feed.lost)
       },
       alarms: AlarmCounts(active: status.alarms.count, unacknowledged: status.unacknowledged))
   }
@@ -33,6 +39,14 @@ extension ChallengeStatus {
       running: challenge.isRunning, missing: challenge.missing.compactMap(\.challengePack),
       confirmed: challenge.confirmed.compactMap(\.challengePack),
       passedAt: challenge.passedAt.map(WallTime.text(milliseconds:)), due: challenge.due)
+  }
+}
+
+extension PrintedReply {
+  init(_ order: PrintOrder) {
+    self.init(
+      source: order.source.rawValue, printed: order.printed, read: order.read,
+      skipped: order.skipped, waiting: order.waitingCount)
   }
 }
 
@@ -58,7 +72,8 @@ extension BatchReply {
       serialsSHA256: batch.serialsHash.map { byte in
         let digits = String(byte, radix: 16)
         return digits.count == 1 ? "0" + digits : digits
-      }.joined(), printOrder: batch.isPrinted)
+      }.joined(), printOrder: batch.order?.source == .file,
+      printed: batch.order.map(PrintedReply.init))
   }
 }
 
@@ -96,6 +111,7 @@ extension UnitReply.Entry {
       if let outcome = Outcome(rawValue: record.code) {
         parts.append("outcome \(outcome.rawValue): \(outcome.phrase)")
       }
+    case .printed: parts.append("named by the print feed")
     case .serialChanged:
       if let act = SerialAct(rawValue: record.code) { parts.append(act.word) }
     default: break

@@ -181,7 +181,7 @@ public final class ScannerBank: @unchecked Sendable {
   }
 
   /// Why a path cannot be opened, for a person on shift.
-  private static func words(_ code: Int32) -> String {
+  static func words(_ code: Int32) -> String {
     switch code {
     case ENOENT: "there is no such device; is it plugged in?"
     case EACCES, EPERM: "permission denied; the daemon's user needs the device's group"

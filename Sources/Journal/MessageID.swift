@@ -19,6 +19,8 @@ public enum MessageID: String, Sendable, CaseIterable {
   case plcRestarted = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a32"
   case scannerOnline = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a33"
   case scannerLost = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a34"
+  case printFeedOnline = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a35"
+  case printFeedLost = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a36"
   case trackingInDoubt = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a40"
   case trackingInStep = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a41"
   case unitRejected = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a42"

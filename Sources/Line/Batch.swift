@@ -20,17 +20,15 @@ public struct Batch: Sendable {
   public var pool: SerialPool?
   /// How many serials are in each state.
   public var counts: [SerialState: Int]
-  /// Whether its serials are printed in the order of the serial file, so that a row is a place in the print order.
-  public var isPrinted: Bool
-  /// The row after the furthest that was read; what is still allocated before it was printed and not read.
-  public var nextPrinted: Int32 = 0
+  /// The order in which its serials are printed; nil: nobody says.
+  public internal(set) var order: PrintOrder?
   /// How many records have named it; a reconciliation is good for as long as this stands.
   public var changes = 0
 
   /// Makes a batch.
   public init(
     number: UInt32, id: String, gtin: String, lot: String, expiry: String, poolCount: Int,
-    serialsHash: [UInt8], isPrinted: Bool = false, state: BatchState = .open,
+    serialsHash: [UInt8], printed: PrintOrder.Source? = nil, state: BatchState = .open,
     pool: SerialPool? = nil
   ) {
     self.number = number
@@ -40,7 +38,7 @@ public struct Batch: Sendable {
     self.expiry = expiry
     self.poolCount = poolCount
     self.serialsHash = serialsHash
-    self.isPrinted = isPrinted
+    order = printed.map { PrintOrder($0, poolCount: poolCount) }
     self.state = state
     self.pool = pool
     counts = [.allocated: poolCount]
@@ -56,25 +54,29 @@ extension Batch {
     counts[new.state, default: 0] += 1
   }
 
-  /// Notes how far reads have come in the print order: a pack that was read and whose serial was free to pass.
-  mutating func readInPrintOrder(_ record: Record) {
-    guard isPrinted, record.row >= nextPrinted,
-      record.code == Verdict.accept.rawValue || record.code == Verdict.gradeTooLow.rawValue
-    else { return }
-    nextPrinted = record.row + 1
+  /// Follows what a record says of the print order: serials were printed, or a pack was read whose serial was free to pass.
+  mutating func followPrintOrder(_ record: Record) {
+    switch record.kind {
+    case .printed:
+      if let rows = PrintOrder.rows(encoded: record.raw) { order?.print(rows) }
+    case .verdict
+    where record.row >= 0
+      && (record.code == Verdict.accept.rawValue || record.code == Verdict.gradeTooLow.rawValue):
+      order?.read(record.row)
+    default: break
+    }
   }
 
-  /// Why the batch may not run under a setting of the print order, nil when it may.
-  func obstacle(orderWindow: Int?) -> String? {
-    guard orderWindow != nil, !isPrinted else { return nil }
-    return "batch \(id) was opened without --print-order, and verification.order is \"printed\""
-  }
-
-  /// Why a row may not be read now, nil when it may: behind what was read, or further ahead than `window`.
-  func breachOfPrintOrder(_ row: Int32, window: Int) -> String? {
-    guard isPrinted else { return nil }
-    let ahead = Int(row) - Int(nextPrinted)
-    if ahead < 0 { return "printed \(-ahead) places before the next that is due" }
-    return ahead < window ? nil : "printed \(ahead) places after the next that is due"
+  /// Why the batch may not run under settings of the print order, nil when it may.
+  func obstacle(under settings: LineSettings) -> String? {
+    guard settings.orderWindow != nil else { return nil }
+    switch order?.source {
+    case nil:
+      return
+        "batch \(id) was opened without --print-order, and verification.order is \"printed\""
+    case .feed where settings.printFeed == nil:
+      return "batch \(id) takes its order from the print feed, and there is no [print_feed] now"
+    case .file, .feed: return nil
+    }
   }
 }

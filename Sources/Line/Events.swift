@@ -12,6 +12,8 @@ public enum LineEvent: Sendable {
   case scannerUnframed(Int, message: String?)
   /// A PLC link says something about a station.
   case plc(station: Int, PLCEvent)
+  /// The print feed says something.
+  case printFeed(PrintFeedEvent)
   /// A ring between devices and core was full: so many events of `what` are gone.
   case eventsLost(what: String, count: Int)
   /// Something of the machine that the daemon runs on, clock or disk, which stops no line: an alarm's cause came, or ended.
@@ -119,6 +121,7 @@ public struct Notice: Sendable, Hashable {
     case batchOpened, batchStarted, batchPaused, batchClosed
     case linkUp, linkLost, plcRestarted
     case scannerOnline, scannerLost
+    case printFeedOnline, printFeedLost
     case trackingInDoubt, trackingInStep
     case unitRejected, badPackPassed, rejectNotConfirmed, unitInDoubt
     case alarmRaised, alarmReturned, alarmAcknowledged, alarmReset
@@ -178,6 +181,8 @@ public struct LineStatus: Sendable {
   public var commissioned: Int
   /// The stations.
   public var stations: [Station]
+  /// The print feed, nil where none is configured.
+  public var printFeed: PrintFeedStatus?
   /// Alarms that are not normal.
   public var alarms: [Alarm]
   /// Alarms that wait for an acknowledgement.

@@ -98,6 +98,7 @@ extension LineController {
     latched = []
     permit = true
     stopDeadline = nil
+    feed.lineRuns(from: now)
     endAlarm(.stopNotConfirmed, place: "")
     emit(Record(.permitGiven, actor: actor))
     for kind in LineController.momentary {
@@ -184,7 +185,7 @@ extension LineController {
       case .closed: return "batch \(batch.id) is closed; a closed batch is not started again"
       }
       if let obstacle = line.obstacleToChange(unitsMustEnd: true) { return obstacle }
-      if let obstacle = batch.obstacle(orderWindow: line.settings.orderWindow) { return obstacle }
+      if let obstacle = batch.obstacle(under: line.settings) { return obstacle }
       if let running = line.runningBatch {
         return "batch \(line.batches[running].id) is running; pause or close it first"
       }
@@ -356,7 +357,7 @@ extension LineController {
       return
     }
     if let running = runningBatch,
-      let obstacle = batches[running].obstacle(orderWindow: new.orderWindow)
+      let obstacle = batches[running].obstacle(under: new)
     {
       refuse(id, "reload", obstacle, actor: actor)
       return

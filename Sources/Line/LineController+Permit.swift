@@ -41,10 +41,11 @@ extension LineController {
       causes.append("no batch is running: open one and start it (lineward batch start)")
     }
     if let running = runningBatch,
-      let obstacle = batches[running].obstacle(orderWindow: settings.orderWindow)
+      let obstacle = batches[running].obstacle(under: settings)
     {
       causes.append(obstacle)
     }
+    causes += printFeedObstacles()
     if stations.isEmpty { causes.append("the configuration has no station") }
     for (index, station) in stations.enumerated() {
       let name = station.settings.name
@@ -322,6 +323,6 @@ extension LineController {
   static let momentary: [AlarmKind] = [
     .consecutiveRejects, .consecutiveNoReads, .outcomeMissing, .verdictNotTaken, .outcomeUnreadable,
     .unitLost, .eventsLost, .plcRestarted, .releaseNotConfirmed, .trackingInDoubt,
-    .acceptNotFollowed,
+    .acceptNotFollowed, .printFeedStalled, .printedTwice, .printUnexpected, .printedNotRead,
   ]
 }

@@ -297,7 +297,7 @@ extension LineController {
     var verdict = hit.word.verdict
     var detail = ""
     if verdict == .accept, let window = settings.orderWindow,
-      let breach = batches[index].breachOfPrintOrder(row, window: window)
+      let breach = batches[index].order?.breach(row, window: window)
     {
       verdict = .outOfPrintOrder
       detail = breach
@@ -334,10 +334,12 @@ extension LineController {
       let lengths = reads.map { "\(settings.scanners[$0.scanner].name) \($0.bytes.count)" }
       detail = (detail.isEmpty ? "" : detail + "; ") + "reads: " + lengths.joined(separator: ", ")
     }
+    let running = runningBatch
+    let passed = running.flatMap { batches[$0].order?.next }
     emit(
       Record(
         .verdict, station: station, unit: unit,
-        batch: batch ?? runningBatch.map { batches[$0].number } ?? 0, row: row,
+        batch: batch ?? running.map { batches[$0].number } ?? 0, row: row,
         code: verdict.rawValue, number: stations[station].challenge?.number ?? 0, state: state,
         raw: raw, detail: detail))
     if stations[station].settings.tracksTriggers {
@@ -355,6 +357,7 @@ extension LineController {
           + (detail.isEmpty ? "" : " (\(detail))"), station: station, unit: unit,
         serial: serialText(batch: batch ?? 0, row: row))
     }
+    checkPrintOrder(passed: passed, batch: running, now: now)
     checkLimits(station: station, now: now)
     boundOpenUnits(station: station, now: now)
   }

@@ -23,6 +23,8 @@ public struct LineController: Sendable {
   var scannersOnline: [Bool]
   /// What each scanner sends that belongs to no unit.
   var strays: [StrayReads]
+  /// What is known of the print feed beside the orders of the batches.
+  var feed = PrintFeedState()
 
   /// The permit as decided; it goes out as 1 only when its record is on disk.
   var permit = false
@@ -103,6 +105,7 @@ public struct LineController: Sendable {
     case .scannerOffline(let scanner, let reason): scannerWent(scanner, reason: reason, now: now)
     case .scannerUnframed(let scanner, let message): scannerUnframed(scanner, message: message)
     case .plc(let station, let event): plc(station: station, event, now: now)
+    case .printFeed(let event): printFeed(event, now: now)
     case .eventsLost(let what, let count): eventsLost(what: what, count: count, now: now)
     case .surroundings(let kind, let stands, let message):
       surroundings(kind, stands: stands, message: message)
@@ -111,6 +114,7 @@ public struct LineController: Sendable {
     case .tick: break
     }
     checkConditions(now: now)
+    checkPrintFeed(now: now)
     emitHeaders()
   }
 
@@ -216,6 +220,7 @@ public struct LineController: Sendable {
       guard index < stationOfRecord.count, let station = stationOfRecord[index] else {
         // A station that the configuration no longer has: its serials still keep their states.
         setSerial(record, station: 0)
+        if let index = batchIndex(record.batch) { batches[index].followPrintOrder(record) }
         return
       }
       mapped.station = Int16(station)
@@ -233,7 +238,7 @@ public struct LineController: Sendable {
     let station = Int(record.station)
     if record.batch != 0, record.kind != .exported, let index = batchIndex(record.batch) {
       batches[index].changes += 1
-      if record.kind == .verdict { batches[index].readInPrintOrder(record) }
+      batches[index].followPrintOrder(record)
     }
     switch record.kind {
     case .verdict:
@@ -274,6 +279,7 @@ public struct LineController: Sendable {
       stations[station].challenged(record, wall: wall)
     case .permitGiven:
       for index in stations.indices { stations[index].resetRows() }
+      for index in batches.indices { batches[index].order?.forgetSkips() }
     case .alarmRaised:
       guard let kind = AlarmKind(rawValue: record.code) else { return }
       alarms.raise(
@@ -289,8 +295,9 @@ public struct LineController: Sendable {
       guard let kind = AlarmKind(rawValue: record.code) else { return }
       alarms.reset(kind, place: String(decoding: record.raw, as: UTF8.self))
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
-      .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .commandRefused,
-      .reloaded, .exported, .settings, .strayReadsSkipped, .keyChanged:
+      .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .printed,
+      .printFeedOnline, .printFeedOffline, .commandRefused, .reloaded, .exported, .settings,
+      .strayReadsSkipped, .keyChanged:
       break
     }
   }
@@ -336,7 +343,8 @@ public struct LineController: Sendable {
           plcOnline: station.link.generation != nil, openUnits: station.unended,
           inStep: !station.tracking.isInDoubt, plc: station.link.snapshot,
           challenge: challengeStatus(index))
-      }, alarms: alarms.active, unacknowledged: alarms.unacknowledgedCount)
+      }, printFeed: settings.printFeed.map { _ in feed.status }, alarms: alarms.active,
+      unacknowledged: alarms.unacknowledgedCount)
   }
 
   /// From where a station's link goes on after a restart: the epoch and outcome sequence that are on disk.
@@ -371,6 +379,7 @@ extension LineController {
     raise(
       .storageFault, place: "", message: failed.storageFault ?? "the storage failed", again: true)
     endAlarm(.storageFault, place: "")
+    takePrinted(of: failed)
     // The failed core withdrew them too, but that is on no disk.
     withdrawAccepts(.storageFault, now: now)
     for index in stations.indices {

@@ -153,6 +153,19 @@ public struct LineReplay: Sendable {
       guard let reason = StopReason(rawValue: record.code) else { return false }
       line.withdrawPermit(
         reason, station: station, actor: record.actor, detail: record.detail, now: now)
+    case .printed:
+      guard let index = line.batchIndex(record.batch), index == line.runningBatch,
+        let pool = line.batches[index].pool, let rows = PrintOrder.rows(encoded: record.raw),
+        Set(rows).count == rows.count,
+        rows.allSatisfy({ row in
+          row >= 0 && Int(row) < pool.count && pool.word(at: row).state == .allocated
+            && line.batches[index].order?.wasPrinted(row) == false
+        })
+      else {
+        throw Impossible(
+          sentence: "serials of batch \(record.batch) are recorded as printed that could not be")
+      }
+      line.take(printed: rows, batch: index)
     case .permitGiven:
       guard !line.permit, line.runningBatch != nil else {
         throw Impossible(

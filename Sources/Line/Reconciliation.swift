@@ -64,7 +64,7 @@ public struct Reconciliation: Sendable, Hashable {
   public var commissionedByUnits = 0
   /// Serials in doubt that a person found and commissioned.
   public var commissionedByPeople = 0
-  /// Serials that the print order has gone past and that nobody read.
+  /// Serials that are still allocated, and that the print order has gone past or the print feed has named.
   public var printedNotRead = 0
   /// Serials that need a person, the first `unexplainedMax` of them.
   public var unexplained: [Unexplained] = []
@@ -109,7 +109,6 @@ public struct Reconciler: Sendable {
   }
 
   private let batch: UInt32
-  private let isPrinted: Bool
   private let hasGate: [String: Bool]
   private var result = Reconciliation()
   private var states: [UInt8]
@@ -118,15 +117,18 @@ public struct Reconciler: Sendable {
   private var byPeople: Set<Int32> = []
   private var units: [Place: Unit] = [:]
   private var isRunning = false
-  private var nextPrinted: Int32 = 0
+  /// Where the batch is in its print order; nil: it has none.
+  private var order: PrintOrder?
   /// Station numbers are places in the list of the last start; names last.
   private var names: [String] = []
   private var placeOf: [Int] = []
 
   /// Begins; `hasGate` says for each station by name whether its PLC reports outcomes, true where it is not named.
-  public init(batch: UInt32, poolCount: Int, isPrinted: Bool = false, hasGate: [String: Bool]) {
+  public init(
+    batch: UInt32, poolCount: Int, printed: PrintOrder.Source? = nil, hasGate: [String: Bool]
+  ) {
     self.batch = batch
-    self.isPrinted = isPrinted
+    order = printed.map { PrintOrder($0, poolCount: poolCount) }
     self.hasGate = hasGate
     result.pool = poolCount
     states = [UInt8](repeating: SerialState.allocated.rawValue, count: poolCount)
@@ -171,12 +173,11 @@ public struct Reconciler: Sendable {
     switch record.kind {
     case .batchStarted: isRunning = true
     case .batchPaused, .batchClosed: isRunning = false
+    case .printed: if let rows = PrintOrder.rows(encoded: record.raw) { order?.print(rows) }
     case .verdict:
       let accepted = record.code == Verdict.accept.rawValue
       result.units += 1
-      if accepted || record.code == Verdict.gradeTooLow.rawValue {
-        nextPrinted = max(nextPrinted, record.row + 1)
-      }
+      if accepted || record.code == Verdict.gradeTooLow.rawValue { order?.read(record.row) }
       if record.unit == 0 || (!accepted && !hasGate(key.station)) {
         if accepted { pass(record.row) } else { result.rejected += 1 }
       } else {
@@ -232,7 +233,7 @@ public struct Reconciler: Sendable {
       let row = Int32(index)
       let state = SerialState(rawValue: states[index]) ?? .inDoubt
       result.serials[state, default: 0] += 1
-      if isPrinted && row < nextPrinted && state == .allocated { result.printedNotRead += 1 }
+      if state == .allocated && order?.wasPrinted(row) == true { result.printedNotRead += 1 }
       guard let cause = cause(row, state, onTheWay: onTheWay, pool: pool) else { continue }
       result.unexplainedCount += 1
       if cause == .inDoubt { result.inDoubtSerials += 1 }

@@ -15,7 +15,7 @@ public struct Record: Sendable, Hashable {
   public var row: Int32
   /// Verdict, outcome, stop reason, alarm kind or epoch, as `kind` says.
   public var code: UInt16
-  /// Outcome sequence (`outcome`), occurrence (alarm records), reasons standing (`permitWithdrawn`); else 0.
+  /// Outcome sequence (`outcome`), occurrence (alarm records), reasons standing (`permitWithdrawn`), count (`printed`); else 0.
   public var number: UInt32
   /// The state that the serial at `row` has from here on; nil when it does not change.
   public var state: SerialState?
@@ -56,6 +56,8 @@ public struct Record: Sendable, Hashable {
     case batchClosed = 13
     /// A person did something with a serial: code is the `SerialAct`, raw the scan that proves it, detail the reason.
     case serialChanged = 14
+    /// Serials were printed, as the print feed says: raw holds their rows in this order, number how many.
+    case printed = 15
     /// The run permit was given, by `actor`.
     case permitGiven = 20
     /// The run permit was withdrawn: code is the reason, number all reasons that stand.
@@ -78,6 +80,10 @@ public struct Record: Sendable, Hashable {
     case trackingDoubt = 35
     /// Tracking is in step again.
     case trackingInStep = 36
+    /// The print feed came.
+    case printFeedOnline = 37
+    /// The print feed went.
+    case printFeedOffline = 38
     /// An alarm was raised: code is its kind, number its occurrence.
     case alarmRaised = 40
     /// The cause of an alarm ended.

@@ -14,11 +14,14 @@ public struct LineSettings: Sendable, Hashable {
   public var orderWindow: Int?
   /// `[challenge]`.
   public var challenge: Challenge
+  /// The live print feed; nil: there is none.
+  public var printFeed: PrintFeed?
 
   /// Makes settings.
   public init(
     line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
-    minimumGradeTenths: Int = 15, orderWindow: Int? = nil, challenge: Challenge = Challenge()
+    minimumGradeTenths: Int = 15, orderWindow: Int? = nil, challenge: Challenge = Challenge(),
+    printFeed: PrintFeed? = nil
   ) {
     self.line = line
     self.scanners = scanners
@@ -27,6 +30,7 @@ public struct LineSettings: Sendable, Hashable {
     self.minimumGradeTenths = minimumGradeTenths
     self.orderWindow = orderWindow
     self.challenge = challenge
+    self.printFeed = printFeed
   }
 
   /// `[challenge]`: the test with known bad packs that shows that each is rejected.
@@ -52,12 +56,28 @@ public struct LineSettings: Sendable, Hashable {
     }
   }
 
+  /// `[print_feed]`: when it counts as stalled.
+  public struct PrintFeed: Sendable, Hashable {
+    /// So long without a serial while packs come; zero: only the low mark counts.
+    public var stall: Instant.Span
+    /// So few printed serials left before the reader.
+    public var lowMark: Int
+
+    /// Makes settings.
+    public init(stall: Instant.Span = .milliseconds(5000), lowMark: Int = 1) {
+      self.stall = stall
+      self.lowMark = lowMark
+    }
+  }
+
   /// `[limits]`: each one breached raises an alarm and stops the line.
   public struct Limits: Sendable, Hashable {
     /// So many rejects in a row.
     public var consecutiveRejects: Int
     /// So many no-reads in a row.
     public var consecutiveNoReads: Int
+    /// So many serials printed and not read among the last `PrintOrder.skipSpan`; 0: no limit.
+    public var printedNotRead: Int
     /// After a stop, or a release: the time in which the PLC follows.
     public var stopConfirm: Instant.Span
     /// Time with the conveyor moving in which every unit has its outcome.
@@ -65,11 +85,12 @@ public struct LineSettings: Sendable, Hashable {
 
     /// Makes limits.
     public init(
-      consecutiveRejects: Int = 5, consecutiveNoReads: Int = 3,
+      consecutiveRejects: Int = 5, consecutiveNoReads: Int = 3, printedNotRead: Int = 10,
       stopConfirm: Instant.Span = .milliseconds(1000), outcome: Instant.Span = .milliseconds(5000)
     ) {
       self.consecutiveRejects = consecutiveRejects
       self.consecutiveNoReads = consecutiveNoReads
+      self.printedNotRead = printedNotRead
       self.stopConfirm = stopConfirm
       self.outcome = outcome
     }

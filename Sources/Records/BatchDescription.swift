@@ -1,4 +1,5 @@
 internal import Foundation
+public import Line
 
 /// What the record of a batch's opening says of it: JSON in the record's `raw`, see `docs/records.md`.
 public struct BatchDescription: Sendable, Hashable {
@@ -16,13 +17,13 @@ public struct BatchDescription: Sendable, Hashable {
   public var sha256: [UInt8]
   /// The serial file from the storage directory on, such as `batches/0001.serials`.
   public var file: String
-  /// Whether the serials are printed in the order of the file.
-  public var isPrinted: Bool
+  /// Who says in which order the serials are printed; nil: nobody.
+  public var printed: PrintOrder.Source?
 
   /// Makes a description.
   public init(
     id: String, gtin: String, lot: String, expiry: String, count: Int, sha256: [UInt8],
-    file: String, isPrinted: Bool = false
+    file: String, printed: PrintOrder.Source? = nil
   ) {
     self.id = id
     self.gtin = gtin
@@ -31,7 +32,7 @@ public struct BatchDescription: Sendable, Hashable {
     self.count = count
     self.sha256 = sha256
     self.file = file
-    self.isPrinted = isPrinted
+    self.printed = printed
   }
 
   /// Why bytes are no description of a batch.
@@ -48,6 +49,7 @@ public struct BatchDescription: Sendable, Hashable {
     var id: String
     var lot: String
     /// Left out where false.
+    var print_feed: Bool?
     var print_order: Bool?
     var sha256: String
     var version: Int
@@ -75,7 +77,7 @@ public struct BatchDescription: Sendable, Hashable {
     self.init(
       id: fields.id, gtin: fields.gtin, lot: fields.lot, expiry: fields.expiry,
       count: fields.count, sha256: hash, file: fields.file,
-      isPrinted: fields.print_order ?? false)
+      printed: fields.print_order == true ? .file : fields.print_feed == true ? .feed : nil)
   }
 
   /// The bytes for a record's `raw`: one line of JSON, keys in alphabetical order.
@@ -84,7 +86,8 @@ public struct BatchDescription: Sendable, Hashable {
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let fields = Fields(
       count: count, expiry: expiry, file: file, gtin: gtin, id: id, lot: lot,
-      print_order: isPrinted ? true : nil, sha256: Hexadecimal.text(sha256), version: 1)
+      print_feed: printed == .feed ? true : nil, print_order: printed == .file ? true : nil,
+      sha256: Hexadecimal.text(sha256), version: 1)
     // Strings and integers always encode.
     return (try? encoder.encode(fields)).map { Array($0) } ?? []
   }

@@ -74,7 +74,7 @@ public final class RecordReader: Sendable {
     try records(after: max(0, lastSequence() - Int64(max(0, count))), limit: count)
   }
 
-  /// All records that name a serial, in order: its verdicts, outcomes, and duplicates of it.
+  /// All records that name a serial, in order: its printing, its verdicts, outcomes, and duplicates of it.
   ///
   /// There is no index on serials: the records since the batch was opened are looked through, about a million in a
   /// third of a second. At most `limit` records.
@@ -87,10 +87,16 @@ public final class RecordReader: Sendable {
     var after = opened - 1
     while after < last && found.count < limit {
       let upTo = min(after + RecordReader.slice, last)
-      found += try collect(
-        after: after, limit: limit - found.count,
-        condition: "AND sequence <= ?3 AND batch = ?4 AND row = ?5",
-        arguments: [upTo, Int64(batch), Int64(row)])
+      // What was printed shares records, 4 bytes a serial: 40 MB at most for the largest batch.
+      let named = try collect(
+        after: after, limit: Int(RecordReader.slice),
+        condition: "AND sequence <= ?3 AND batch = ?4 AND (row = ?5 OR kind = ?6)",
+        arguments: [upTo, Int64(batch), Int64(row), Int64(Record.Kind.printed.rawValue)]
+      ).filter { stored in
+        stored.record.kind != .printed
+          || PrintOrder.rows(encoded: stored.record.raw)?.contains(row) == true
+      }
+      found += named.prefix(limit - found.count)
       after = upTo
     }
     return found

@@ -80,7 +80,7 @@ public enum RecordReplay {
       let batch = Batch(
         number: record.batch, id: description.id, gtin: description.gtin, lot: description.lot,
         expiry: description.expiry, poolCount: description.count,
-        serialsHash: description.sha256, isPrinted: description.isPrinted, pool: pool)
+        serialsHash: description.sha256, printed: description.printed, pool: pool)
       if let missing = replay.take(batch: batch) { return missing }
     case .settings:
       do throws(RecordedSettings.Malformed) {

@@ -13,11 +13,14 @@ struct RecordRules {
     var states: [UInt8]
     /// Which unit holds an encoded serial: station, then unit.
     var holders: [Int32: UInt32] = [:]
+    /// What the print feed has named; empty where another one says the order, and of closed batches.
+    var printed: [Bool]
 
-    init(count: Int) {
+    init(count: Int, isFed: Bool) {
       state = .open
       self.count = count
       states = [UInt8](repeating: SerialState.allocated.rawValue, count: count)
+      printed = [Bool](repeating: false, count: isFed ? count : 0)
     }
   }
 
@@ -61,13 +64,16 @@ struct RecordRules {
       try move(numbers, from: [.open, .running, .paused], to: .closed)
       batches[numbers.batch]?.states = []
       batches[numbers.batch]?.holders = [:]
+      batches[numbers.batch]?.printed = []
+    case .printed: try takePrinted(numbers, Array(try row.raw()))
     case .verdict, .withdrawn, .outcome, .outcomeMissing, .acceptTaken, .serialChanged:
       try takeUnit(kind, numbers, state)
       return nil
     case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
-      .scannerOffline, .trackingDoubt, .trackingInStep, .alarmRaised, .alarmReturned,
-      .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded, .exported, .settings,
-      .challengeStarted, .challengeConfirmed, .challengeEnded, .strayReadsSkipped:
+      .scannerOffline, .printFeedOnline, .printFeedOffline, .trackingDoubt, .trackingInStep,
+      .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded,
+      .exported, .settings, .challengeStarted, .challengeConfirmed, .challengeEnded,
+      .strayReadsSkipped:
       break
     case .keyChanged: try takeKey(numbers, row)
     }
@@ -102,7 +108,8 @@ struct RecordRules {
     }
     guard numbers.batch > 0, batches[numbers.batch] == nil, ids.insert(description.id).inserted
     else { throw .init(what: "it opens a batch whose number or id was used before") }
-    batches[numbers.batch] = Batch(count: description.count)
+    batches[numbers.batch] = Batch(
+      count: description.count, isFed: description.printed == .feed)
     return description
   }
 
@@ -120,6 +127,30 @@ struct RecordRules {
       throw .init(what: "two batches would be running")
     }
     batch.state = state
+  }
+
+  /// Serials are printed while their batch runs, once, and before anything becomes of them.
+  private mutating func takePrinted(
+    _ numbers: RecordEncoder.Numbers, _ raw: [UInt8]
+  ) throws(RecordRow.Malformed) {
+    guard let batch = batches[numbers.batch], batch.state == .running else {
+      throw .init(
+        what: "it names serials as printed of batch \(numbers.batch), which is not running")
+    }
+    guard let rows = PrintOrder.rows(encoded: raw), rows.count == Int(numbers.number) else {
+      throw .init(what: "its list of printed serials is damaged")
+    }
+    for row in rows {
+      guard row >= 0, batch.printed.indices.contains(Int(row)) else {
+        throw .init(
+          what: "it names serial \(row) as printed, which is none of a batch with a print feed")
+      }
+      guard !batch.printed[Int(row)], batch.states[Int(row)] == SerialState.allocated.rawValue
+      else {
+        throw .init(what: "it names serial \(row) as printed, which it was already or may not be")
+      }
+      batch.printed[Int(row)] = true
+    }
   }
 
   private mutating func takeUnit(

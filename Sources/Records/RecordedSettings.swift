@@ -18,6 +18,8 @@ public enum RecordedSettings {
     var minimumGradeTenths: Int
     /// Left out where reads come in any order.
     var orderWindow: Int?
+    /// Left out where there is none.
+    var printFeed: PrintFeed?
     var scanners: [Scanner]
     var stations: [Station]
     var version: Int
@@ -26,6 +28,17 @@ public enum RecordedSettings {
       case challenge, line, limits, scanners, stations, version
       case minimumGradeTenths = "minimum_grade_tenths"
       case orderWindow = "order_window"
+      case printFeed = "print_feed"
+    }
+  }
+
+  private struct PrintFeed: Codable {
+    var lowMark: Int
+    var stall: Int64
+
+    enum CodingKeys: String, CodingKey {
+      case lowMark = "low_mark"
+      case stall = "stall_ns"
     }
   }
 
@@ -48,12 +61,15 @@ public enum RecordedSettings {
     var consecutiveNoReads: Int
     var consecutiveRejects: Int
     var outcome: Int64
+    /// Left out by versions that had no such limit.
+    var printedNotRead: Int?
     var stopConfirm: Int64
 
     enum CodingKeys: String, CodingKey {
       case consecutiveNoReads = "consecutive_no_reads"
       case consecutiveRejects = "consecutive_rejects"
       case outcome = "outcome_ns"
+      case printedNotRead = "printed_not_read"
       case stopConfirm = "stop_confirm_ns"
     }
   }
@@ -109,8 +125,12 @@ public enum RecordedSettings {
         consecutiveNoReads: settings.limits.consecutiveNoReads,
         consecutiveRejects: settings.limits.consecutiveRejects,
         outcome: settings.limits.outcome.nanoseconds,
+        printedNotRead: settings.limits.printedNotRead,
         stopConfirm: settings.limits.stopConfirm.nanoseconds),
       minimumGradeTenths: settings.minimumGradeTenths, orderWindow: settings.orderWindow,
+      printFeed: settings.printFeed.map {
+        PrintFeed(lowMark: $0.lowMark, stall: $0.stall.nanoseconds)
+      },
       scanners: settings.scanners.map {
         Scanner(
           gradeSeparator: Hexadecimal.text($0.gradeSeparator), name: $0.name,
@@ -173,6 +193,7 @@ public enum RecordedSettings {
       limits: LineSettings.Limits(
         consecutiveRejects: fields.limits.consecutiveRejects,
         consecutiveNoReads: fields.limits.consecutiveNoReads,
+        printedNotRead: fields.limits.printedNotRead ?? 0,
         stopConfirm: Instant.Span(nanoseconds: fields.limits.stopConfirm),
         outcome: Instant.Span(nanoseconds: fields.limits.outcome)),
       minimumGradeTenths: fields.minimumGradeTenths, orderWindow: fields.orderWindow,
@@ -180,6 +201,9 @@ public enum RecordedSettings {
         LineSettings.Challenge(
           packs: $0.packs.compactMap(Verdict.init(rawValue:)), everyHours: $0.everyHours,
           afterBatchStart: $0.afterBatchStart, timeout: Instant.Span(nanoseconds: $0.timeout))
-      } ?? LineSettings.Challenge())
+      } ?? LineSettings.Challenge(),
+      printFeed: fields.printFeed.map {
+        LineSettings.PrintFeed(stall: Instant.Span(nanoseconds: $0.stall), lowMark: $0.lowMark)
+      })
   }
 }

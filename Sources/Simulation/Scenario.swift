@@ -19,6 +19,8 @@ public struct Scenario: Sendable {
   var quietMilliseconds = 1000
   var silentIs = "doubt"
   var batch = PackedBatch()
+  var namesPrints = false
+  var printedAheadCount = 10
   var reactionMilliseconds = 400
   var mixPercent: [UnitFault: Double] = [:]
   var faults: [ScheduledFault] = []
@@ -66,6 +68,9 @@ public struct Scenario: Sendable {
       early: .milliseconds(max(5, min(30, pitch * 3 / 10)))
     )
   }
+
+  /// So many serials the printer names ahead of the reader; nil: it names nothing.
+  public var printedAhead: Int? { namesPrints ? printedAheadCount : nil }
 
   /// The daemon's `quiet_ms`.
   public var quiet: Nanoseconds { .milliseconds(Int64(quietMilliseconds)) }
@@ -149,6 +154,24 @@ public struct Scenario: Sendable {
     early_read_ms = \(readTimes.early / 1_000_000)
     quiet_ms = \(quietMilliseconds)
     silent_is = \(quoted(silentIs))
+
+    """ + (namesPrints ? feedConfiguration(directory: directory) : "")
+  }
+
+  /// Packs with faults in them count as printed and not read, so the limit on those is out of the way.
+  private func feedConfiguration(directory: String) -> String {
+    """
+
+    [verification]
+    order = "printed"
+
+    [print_feed]
+    transport = "unix"
+    path = \(quoted(directory + "/print.sock"))
+    low_mark = 1
+
+    [limits]
+    printed_not_read = 100
 
     """
   }
@@ -237,11 +260,13 @@ extension Scenario {
       $0.utf8.count == 6 && $0.utf8.allSatisfy { (0x30...0x39).contains($0) }
     },
     "batch.pool": .integer(\.batch.poolCount, 1...10_000_000),
+    "printer.feed": .bool(\.namesPrints),
+    "printer.ahead": .integer(\.printedAheadCount, 3...1000),
     "operator.reaction_ms": .integer(\.reactionMilliseconds, 0...60_000),
   ]
 
   private static let sections: Set<String> = [
-    "line", "plc", "scanner", "station", "batch", "operator", "mix", "fault",
+    "line", "plc", "scanner", "station", "batch", "printer", "operator", "mix", "fault",
   ]
 
   @Sendable private static func isName(_ text: String) -> Bool {

@@ -30,7 +30,10 @@ struct BatchCommands: ParsableCommand {
     @Option(
       help: ArgumentHelp("File with one serial a line.", valueName: "file"), completion: .file())
     var serials: String
-    @Flag(help: "The serials are printed in the order of the file (verification.order).")
+    @Flag(
+      help:
+        "The serials are printed in the order of the file (verification.order); without it the print feed says the order, where there is one."
+    )
     var printOrder = false
     @OptionGroup var options: GlobalOptions
 

@@ -81,7 +81,9 @@ final class Session {
     }
     start = MonotonicClock.now
     live = try LiveLine(
-      scenario.line, seed: seed, directory: directory, port: port, now: start)
+      scenario.line, seed: seed, directory: directory, port: port,
+      printedAhead: scenario.printedAhead,
+      now: start)
     live.lateReply = scenario.lateReply
     script = scenario.script
     person = LineOperator(

@@ -37,8 +37,8 @@ import Testing
               quiet: .milliseconds(1000), silentIsDoubt: true, gateOutcomes: true)
           ], minimumGradeTenths: 15,
           limits: .init(
-            consecutiveRejects: 5, consecutiveNoReads: 3, stopConfirm: .milliseconds(1000),
-            outcome: .milliseconds(5000)),
+            consecutiveRejects: 5, consecutiveNoReads: 3, printedNotRead: 10,
+            stopConfirm: .milliseconds(1000), outcome: .milliseconds(5000)),
           challenge: .init(
             packs: ["no_read", "duplicate", "wrong_lot", "unknown"], everyHours: 0,
             afterBatchStart: false, timeout: .seconds(600)), containmentMinutes: 60))
@@ -106,6 +106,7 @@ import Testing
         [limits]
         consecutive_rejects = 10
         consecutive_no_reads = 6
+        printed_not_read = 20
         stop_confirm_ms = 700
         outcome_ms = 9000
         """.utf8), file: "lineward.toml")
@@ -141,8 +142,34 @@ import Testing
     #expect(
       configuration.limits
         == .init(
-          consecutiveRejects: 10, consecutiveNoReads: 6, stopConfirm: .milliseconds(700),
-          outcome: .milliseconds(9000)))
+          consecutiveRejects: 10, consecutiveNoReads: 6, printedNotRead: 20,
+          stopConfirm: .milliseconds(700), outcome: .milliseconds(9000)))
+  }
+
+  @Test(arguments: [
+    (
+      "transport = \"unix\"",
+      Configuration.PrintFeed.Transport.unix(path: "/run/lineward-feed/print.sock")
+    ),
+    ("transport = \"unix\"\npath = \"/tmp/p\"", .unix(path: "/tmp/p")),
+    ("transport = \"tcp\"", .tcp(address: "127.0.0.1", port: 7171)),
+    ("transport = \"tcp\"\nlisten = \"fe80::1\"\nport = 9", .tcp(address: "fe80::1", port: 9)),
+    (
+      "transport = \"serial\"\ndevice = \"/dev/ttyS0\"\nbaud = 9600",
+      .serial(device: "/dev/ttyS0", baud: 9600)
+    ),
+  ])
+  func aPrintFeedReachesItsPlace(
+    text: String, transport: Configuration.PrintFeed.Transport
+  ) throws {
+    let more = "[verification]\norder = \"printed\"\n[print_feed]\n\(text)\n"
+    #expect(
+      try File(more: more).load().printFeed
+        == .init(transport: transport, stall: .milliseconds(5000), lowMark: 1))
+    let tuned = try File(more: more + "stall_ms = 0\nlow_mark = 4\n").load()
+    #expect(tuned.printFeed?.stall == .zero && tuned.printFeed?.lowMark == 4)
+    #expect(tuned.needsRestart(from: try File(more: more).load()).isEmpty)
+    #expect(tuned.needsRestart(from: try File().load()) == ["[print_feed]"])
   }
 
   /// The sample that the interface was agreed with, to the letter.

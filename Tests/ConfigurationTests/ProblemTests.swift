@@ -30,6 +30,20 @@ import Testing
       ])
   }
 
+  @Test func aPrintFeedNeedsItsOrderItsDeviceAndAnAddress() {
+    let text =
+      "[line]\nid = \"L01\"\n[print_feed]\ntransport = \"serial\"\nlisten = \"printer.line\"\n"
+    #expect(
+      complaints(text) == [
+        "lineward.toml:3:1: print_feed.device: a serial line needs its device; write e.g. "
+          + "device = \"/dev/ttyS0\"",
+        "lineward.toml:4:1: print_feed.transport: the feed is without effect while verification.order "
+          + "is \"any\"; write order = \"printed\" in [verification], or leave this table out",
+        "lineward.toml:5:1: print_feed.listen: \"printer.line\" is no address in digits; write e.g. "
+          + "\"127.0.0.1\", or \"::\" for all",
+      ])
+  }
+
   @Test func allMistakesAreToldAtOnceInTheOrderOfLines() {
     let text = """
       [line]

@@ -30,6 +30,24 @@ struct RenderTests {
     try expectSaved("status-running.txt", render.status(status))
   }
 
+  @Test("status and batch of a line whose order comes from the print feed")
+  func printFeed() throws {
+    let printed = PrintedReply(source: "feed", printed: 1_220, read: 1_204, skipped: 6, waiting: 10)
+    let status = StatusReply(
+      line: "L01", runPermit: false, stopReasons: [8],
+      batch: BatchStatus(
+        id: "B-1", gtin: "09506000134352", lot: "LOT/7", expiry: "270131", state: "running",
+        pool: 25_000, commissioned: 1_203, printed: printed), stations: [],
+      printFeed: PrintFeedReply(
+        online: false, reason: "it closed the connection", badLines: 2, printedTwice: 1))
+    let batch = BatchReply(
+      id: "B-1", gtin: "09506000134352", lot: "LOT/7", expiry: "270131", state: "running",
+      pool: 25_000, commissioned: 1_203, printed: printed)
+    try expectSaved("print-feed.txt", render.status(status) + [""] + render.batch(batch))
+    #expect(
+      render.statusLine(status).hasSuffix("| print feed offline | alarms 0 (0 to acknowledge)"))
+  }
+
   @Test("status of a line where nothing has happened yet")
   func fresh() throws {
     let status = StatusReply(

@@ -207,6 +207,20 @@ struct ReplyTests {
     )
   }
 
+  @Test("the print feed and how far it is, where there is one")
+  func printFeed() {
+    var status = StatusReply(
+      line: "L01", runPermit: true, stopReasons: [], batch: nil, stations: [])
+    status.printFeed = PrintFeedReply(online: true)
+    #expect(
+      Wire.json(status).contains(
+        #""print_feed":{"bad_lines":0,"lost":0,"printed_twice":0,"reason":"","state":"online","#
+          + #""unexpected":0}"#))
+    #expect(
+      Wire.json(PrintedReply(source: "feed", printed: 9, read: 4, skipped: 2, waiting: 3))
+        == #"{"printed":9,"read":4,"skipped":2,"source":"feed","waiting":3}"#)
+  }
+
   @Test("an alarm")
   func alarm() {
     #expect(

@@ -21,12 +21,12 @@ struct Rig {
     station: StationSettings = Rig.station,
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
     limits: LineSettings.Limits = .init(), orderWindow: Int? = nil,
-    challenge: LineSettings.Challenge = .init()
+    challenge: LineSettings.Challenge = .init(), printFeed: LineSettings.PrintFeed? = nil
   ) {
     line = LineController(
       settings: LineSettings(
         line: "L01", scanners: scanners, stations: [station], limits: limits,
-        orderWindow: orderWindow, challenge: challenge))
+        orderWindow: orderWindow, challenge: challenge, printFeed: printFeed))
     line.begin(detail: "test", wall: 0)
   }
 
@@ -34,25 +34,30 @@ struct Rig {
   static func running(
     serials: Int = 100, station: StationSettings = Rig.station,
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
-    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil
+    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil,
+    printFeed: LineSettings.PrintFeed? = nil
   ) -> Rig {
-    var rig = Rig(station: station, scanners: scanners, limits: limits, orderWindow: orderWindow)
+    var rig = Rig(
+      station: station, scanners: scanners, limits: limits, orderWindow: orderWindow,
+      printFeed: printFeed)
     for scanner in scanners.indices { rig.step(.scannerOnline(scanner)) }
     rig.link(newEpoch: true)
-    rig.openBatch(serials: serials, isPrinted: orderWindow != nil)
+    if printFeed != nil { rig.step(.printFeed(.connected)) }
+    rig.openBatch(
+      serials: serials, printed: printFeed != nil ? .feed : orderWindow != nil ? .file : nil)
     rig.command(.batchStart(id: nil))
     rig.release()
     return rig
   }
 
-  mutating func openBatch(serials: Int, id: String = "B1", isPrinted: Bool = false) {
+  mutating func openBatch(serials: Int, id: String = "B1", printed: PrintOrder.Source? = nil) {
     let pool = SerialPool(capacity: serials)
     for number in 0..<serials {
       _ = pool.add(Array(Rig.serial(number).utf8).span)
     }
     let batch = Batch(
       number: UInt32(line.batches.count + 1), id: id, gtin: Rig.gtin, lot: "LOT1", expiry: "271231",
-      poolCount: serials, serialsHash: [], isPrinted: isPrinted, pool: pool)
+      poolCount: serials, serialsHash: [], printed: printed, pool: pool)
     command(.batchOpen(batch, description: []))
   }
 

@@ -16,7 +16,7 @@ struct PrintOrderTests {
     var rig = Rig.running(orderWindow: 8)
     for number in 0..<3 { #expect(read(&rig, number) == .accept) }
     #expect(read(&rig, 10) == .accept, "the last place of the window: 3…10")
-    #expect(rig.line.batches[0].nextPrinted == 11)
+    #expect(rig.line.batches[0].order?.next == 11)
     #expect(read(&rig, 19) == .outOfPrintOrder, "the first place beyond it: 11…18")
     #expect(read(&rig, 18) == .accept)
   }
@@ -38,7 +38,7 @@ struct PrintOrderTests {
       scanners: [ScannerSettings(name: "camera-1", gradeSeparator: [0x2C])], orderWindow: 2)
     let low = Rig.scan(Rig.serial(0)) + Array(",0.5/06/660".utf8)
     #expect(rig.unit(low) == .gradeTooLow)
-    #expect(rig.line.batches[0].nextPrinted == 1)
+    #expect(rig.line.batches[0].order?.next == 1)
   }
 
   @Test("what was skipped is printed and not read, in the reconciliation, and replay knows it too")
@@ -46,14 +46,14 @@ struct PrintOrderTests {
     var rig = Rig.running(orderWindow: 8)
     for number in [0, 3, 5] { #expect(read(&rig, number) == .accept) }
     var reconciler = Reconciler(
-      batch: 1, poolCount: 100, isPrinted: true, hasGate: rig.line.hasGate)
+      batch: 1, poolCount: 100, printed: .file, hasGate: rig.line.hasGate)
     for record in rig.records { reconciler.take(record) }
     let result = reconciler.finished(pool: rig.line.batches[0].pool)
     #expect(result.printedNotRead == 3 && result.isBalanced)
     var again = Rig(orderWindow: 8)
-    again.openBatch(serials: 100, isPrinted: true)
+    again.openBatch(serials: 100, printed: .file)
     for record in rig.records where record.kind == .verdict { again.line.replay(record, wall: 0) }
-    #expect(again.line.batches[0].nextPrinted == 6)
+    #expect(again.line.batches[0].order?.next == 6)
   }
 
   @Test(

@@ -73,6 +73,7 @@ final class PlayedLine {
     Batch(
       number: number, id: description.id, gtin: description.gtin, lot: description.lot,
       expiry: description.expiry, poolCount: description.count, serialsHash: description.sha256,
+      printed: description.printed,
       pool: try SerialFile.load(
         path: SerialFile.path(number: number, directory: directory),
         expectedHash: description.sha256))
@@ -118,7 +119,8 @@ final class PlayedLine {
   }
 
   func openBatch(
-    id: String = "B-1", serials: [String], by actor: String = "anna (1001)"
+    id: String = "B-1", serials: [String], printed: PrintOrder.Source? = nil,
+    by actor: String = "anna (1001)"
   ) throws {
     let given = directory + "/given"
     try RecordsTests.write(Array(serials.map { $0 + "\n" }.joined().utf8), to: given)
@@ -130,7 +132,7 @@ final class PlayedLine {
       descriptor: descriptor, into: directory, number: number, earlier: [])
     let description = BatchDescription(
       id: id, gtin: PlayedLine.gtin, lot: "LOT1", expiry: "271231", count: imported.count,
-      sha256: imported.sha256, file: imported.file)
+      sha256: imported.sha256, file: imported.file, printed: printed)
     let batch = try batch(number, description)
     try command(.batchOpen(batch, description: description.encoded), by: actor)
   }
@@ -174,6 +176,11 @@ final class PlayedLine {
         .outcome(
           sequence: outcomeSequence, unit: unit ?? snapshot.lastUnit, outcome: outcome.rawValue)))
     if !line.status.permit { try release() }
+  }
+
+  /// The print feed names serials.
+  func printed(_ serials: [String]) throws {
+    try step(.printFeed(.printed(serials.map { Array($0.utf8) })))
   }
 
   // MARK: A day

@@ -1,3 +1,4 @@
+import Alarms
 import Line
 import Records
 import Testing
@@ -41,6 +42,77 @@ import Testing
       try line.unit(PlayedLine.scan("S31"), .rejected)
     }
     #expect(report.agrees, "\(report)")
+  }
+
+  @Test(
+    "a day with the print feed follows from what it named, over a restart; what was named twice is found"
+  )
+  func printFeed() throws {
+    var settings = PlayedLine.settings
+    settings.orderWindow = 8
+    settings.limits.printedNotRead = 4
+    settings.printFeed = LineSettings.PrintFeed(stall: .milliseconds(500), lowMark: 1)
+    let report = try played(settings: settings) { line in
+      try line.step(.printFeed(.connected))
+      try line.openBatch(serials: (0..<60).map { "S\($0)" }, printed: .feed)
+      try line.printed(["S1"])  // no batch runs
+      try line.command(.batchStart(id: nil))
+      try line.printed((0..<20).reversed().map { "S\($0)" })
+      try line.release()
+      for number in [19, 18, 15] { try line.unit(PlayedLine.scan("S\(number)"), .passed) }
+      try line.unit(PlayedLine.scan("S16"), .rejected)  // 13: behind
+      try line.unit(PlayedLine.scan("S50"), .rejected)  // 13: not named
+      try line.unit(PlayedLine.scan("S12"), .passed)  // four are skipped: the line stops
+      try line.unit(PlayedLine.scan("S11", grade: "|1.0/06/660"), .rejected)  // 10 moves on
+      try line.printed(["S40", "S11", "FOREIGN", "S41"])  // twice, and not in the pool
+      try line.step(.printFeed(.badLine(Array("?".utf8), reason: "is no serial")))
+      try line.release()
+      try line.step(.printFeed(.disconnected(reason: "it closed the connection")))
+      try line.restart()
+      try line.step(.printFeed(.connected))
+      try line.release()
+      #expect(line.line.batches[0].order?.waitingCount == 13, "known after the restart")
+      for number in (3..<11).reversed() { try line.unit(PlayedLine.scan("S\(number)"), .passed) }
+      // Packs come and no serial does.
+      for number in 0..<3 {
+        try line.wait(milliseconds: 200)
+        try line.unit(PlayedLine.scan("S\(2 - number)"), .passed)
+      }
+      try line.printed((42..<50).map { "S\($0)" })
+      for number in 40..<50 { try line.unit(PlayedLine.scan("S\(number)"), .passed) }
+      let kinds = Set(line.line.alarms.active.map(\.kind))
+      #expect(kinds.isEmpty, "each was acknowledged and ended: \(kinds)")
+      let directory = line.directory
+      let verified = RecordVerifier.verify(directory: directory)
+      #expect(verified.isIntact, "\(verified.summary)")
+    }
+    #expect(report.agrees, "\(report.firstDifference?.message ?? "") \(report)")
+    #expect(report.verdicts == 28, "\(report)")
+  }
+
+  @Test("serials recorded as printed that could not be are found", arguments: ["twice", "foreign"])
+  func printedWrongly(how: String) throws {
+    var settings = PlayedLine.settings
+    settings.orderWindow = 8
+    settings.printFeed = LineSettings.PrintFeed()
+    let (report, verified) = try withDirectory { directory in
+      let line = try PlayedLine(directory: directory, settings: settings)
+      try line.openBatch(serials: ["A1", "A2", "A3"], printed: .feed)
+      try line.command(.batchStart(id: nil))
+      try line.printed(["A1", "A2"])
+      let rows: [Int32] = how == "twice" ? [1] : [3]
+      try line.store.append(
+        Record(.printed, batch: 1, number: 1, raw: PrintOrder.encoded(rows)),
+        at: Instant(nanoseconds: 2_000_000_000))
+      try line.store.commit()
+      line.close()
+      return (
+        RecordReplay.run(directory: directory), RecordVerifier.verify(directory: directory)
+      )
+    }
+    #expect(
+      report.firstDifference?.message.contains("recorded as printed that could not be") == true)
+    #expect(verified.firstBad?.message.contains("as printed, which") == true)
   }
 
   @Test("each verdict is judged by the settings of its moment")

@@ -104,7 +104,7 @@ public enum BatchExport {
         }
       }
       reconciler = Reconciler(
-        batch: number, poolCount: description.count, isPrinted: description.isPrinted,
+        batch: number, poolCount: description.count, printed: description.printed,
         hasGate: hasGate)
       if let start = try reader.newest(.started, before: first) {
         names.take(start.record)

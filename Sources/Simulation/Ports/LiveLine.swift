@@ -8,21 +8,32 @@ public final class LiveLine {
   public let server: ModbusServer
   /// The scanner's terminal.
   public let scanner: ScannerPort
+  /// The printer's controller, nil where it names nothing.
+  public let printer: PrinterPort?
+  /// So many serials are printed ahead of the reader.
+  private let printedAhead: Int
+  private var hasMoved = false
   /// How late answers are while `lateReplies` stands.
   public var lateReply: Nanoseconds = .milliseconds(700)
 
   /// Opens a port for the PLC and `DIRECTORY/camera-1` for the scanner.
+  ///
+  /// With `printedAhead` a printer names its serials on `DIRECTORY/print.sock`, so far ahead of the reader.
   public init(
     _ settings: SimulatedLine.Settings, seed: UInt64, directory: String, port: UInt16 = 0,
-    now: Nanoseconds
+    printedAhead: Int? = nil, now: Nanoseconds
   ) throws(SystemFailure) {
     line = SimulatedLine(settings, seed: seed, now: now)
     server = try ModbusServer(port: port)
     scanner = try ScannerPort(path: directory + "/camera-1")
+    printer = printedAhead.map { _ in PrinterPort(path: directory + "/print.sock") }
+    self.printedAhead = printedAhead ?? 0
   }
 
   /// What to wait for.
-  public var interests: [Interest] { server.interests + scanner.interests }
+  public var interests: [Interest] {
+    server.interests + scanner.interests + (printer?.interests ?? [])
+  }
 
   /// When `turn` has something to do even if nothing comes.
   public var nextEvent: Nanoseconds? {
@@ -34,6 +45,10 @@ public final class LiveLine {
     for chunk in line.step(to: now) { scanner.say(chunk.bytes) }
     server.serve(&line.plc, now: now)
     scanner.serve()
+    // The printer begins with the belt: before it no batch runs to which a serial could belong.
+    if line.conveyor.isMoving { hasMoved = true }
+    printer?.serve(
+      line.printer.batch, upTo: hasMoved ? line.printer.printed + printedAhead : 0, now: now)
   }
 
   /// Whether new units come.
