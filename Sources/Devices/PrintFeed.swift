@@ -69,6 +69,8 @@ public final class PrintFeed: @unchecked Sendable {
   private var told: State?
   /// Whether it was told that somebody else wanted in beside the connection that stands.
   private var hasRefused = false
+  /// The process has no descriptor left for who wants in: asked again at the next retry, not at once for ever.
+  private var cannotAccept = false
   private var buffer = [UInt8](repeating: 0, count: PrintFeed.readSize)
   private let turnCounter = Atomic<UInt64>(0)
   private let ending = Atomic<Bool>(false)
@@ -125,6 +127,7 @@ public final class PrintFeed: @unchecked Sendable {
       let now = Instant.now
       if now >= retryAt {
         open()
+        cannotAccept = false
         retryAt = now + PrintFeed.retryEvery
       }
       tell()
@@ -132,7 +135,7 @@ public final class PrintFeed: @unchecked Sendable {
       var polled = [
         // The bell's.
         pollfd(),
-        pollfd(fd: listening, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: cannotAccept ? -1 : listening, events: Int16(POLLIN), revents: 0),
         pollfd(fd: mayRead ? descriptor : -1, events: Int16(POLLIN), revents: 0),
       ]
       let pause = mayRead ? max(retryAt - now, .zero) : PrintFeed.fullPause
@@ -204,7 +207,10 @@ public final class PrintFeed: @unchecked Sendable {
 
   private func accept() {
     let connection = clinux_socket_accept(listening)
-    guard connection >= 0 else { return }
+    guard connection >= 0 else {
+      cannotAccept = connection != -EAGAIN
+      return
+    }
     guard descriptor < 0 else {
       close(connection)
       // Once for each that stands: who tries again and again does not fill the journal.
