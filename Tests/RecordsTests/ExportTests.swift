@@ -33,6 +33,26 @@ import Testing
     return summary
   }
 
+  @Test("what the print feed named is in the export, the report, and a serial's history")
+  func printFeed() throws {
+    try exported { line in
+      try line.openBatch(serials: ["A1", "A2", "A3", "A4"], printed: .feed)
+      try line.command(.batchStart(id: nil))
+      try line.printed(["A3", "A2", "A1"])
+      try line.release()
+      try line.unit(PlayedLine.scan("A2"), .passed)
+    } _: { directory, folder in
+      #expect(
+        try Self.text(folder, "report.html")
+          .contains("<td>serials printed and not read</td><td class=\"n\">2</td>"))
+      #expect(try Self.text(folder, "records.jsonl").contains(#""kind_word":"printed""#))
+      let reader = try RecordReader(directory: directory)
+      #expect(
+        try reader.history(batch: 1, row: 1).map(\.record.kind) == [.printed, .verdict, .outcome])
+      #expect(try reader.history(batch: 1, row: 3).isEmpty)
+    }
+  }
+
   private static func text(_ folder: String, _ name: String) throws -> String {
     String(decoding: try read(folder + "/" + name), as: UTF8.self)
   }

@@ -113,6 +113,7 @@ struct ReportPage {
         ("without an end yet", result.open), ("all units", result.units),
         ("serials commissioned by units that passed", result.commissionedByUnits),
         ("serials commissioned by a person who found the pack", result.commissionedByPeople),
+        ("serials printed and not read", result.printedNotRead),
       ].map { [cell($0.0), number($0.1)] })
     return page
   }
