@@ -355,7 +355,7 @@ extension LineController {
         .unitRejected, .information,
         "unit \(unit) rejected: \(verdict.phrase)"
           + (detail.isEmpty ? "" : " (\(detail))"), station: station, unit: unit,
-        serial: serialText(batch: batch ?? 0, row: row))
+        serial: row >= 0 ? serialText(batch: batch ?? 0, row: row) : serialText(reads))
     }
     checkPrintOrder(passed: passed, batch: running, now: now)
     checkLimits(station: station, now: now)
@@ -692,6 +692,16 @@ extension LineController {
       return false
     }
     return pool.word(at: open.row).isReserved(station: station, unit: open.unit)
+  }
+
+  /// The serial that a read names though no pool has it, or nobody looked.
+  private func serialText(_ reads: [Tracking.Read]) -> String {
+    for read in reads {
+      if let serial = Reading.serial(of: read.bytes, scanner: settings.scanners[read.scanner]) {
+        return serial
+      }
+    }
+    return ""
   }
 
   func serialText(_ open: OpenUnit) -> String { serialText(batch: open.batch, row: open.row) }

@@ -54,25 +54,36 @@ enum Reading: Sendable, Hashable {
 
   /// Whether a message is a well-formed code, for stations with several scanners: "one good read is enough".
   static func isGood(_ message: [UInt8], scanner: ScannerSettings) -> Bool {
-    if message.isEmpty || message == scanner.noRead { return false }
+    parsed(message, scanner: scanner) != nil
+  }
+
+  /// The serial (AI 21) of a well-formed code, whatever the line makes of it; nil where there is none.
+  static func serial(of message: [UInt8], scanner: ScannerSettings) -> String? {
+    guard let (scan, elements) = parsed(message, scanner: scanner) else { return nil }
+    return elements.value(of: .serial).map { String(decoding: scan[$0], as: UTF8.self) }
+  }
+
+  private static func parsed(
+    _ message: [UInt8], scanner: ScannerSettings
+  ) -> (scan: [UInt8], elements: Message)? {
+    if message.isEmpty || message == scanner.noRead { return nil }
     var data = message[...]
     if !scanner.gradeSeparator.isEmpty,
       let cut = lastRange(of: scanner.gradeSeparator, in: message)
     {
       data = message[..<cut.lowerBound]
     }
-    guard !holdsSecondCode(data) else { return false }
+    guard !holdsSecondCode(data) else { return nil }
     var scan = Array(data)
     if scanner.requireSymbology.isEmpty {
       if scan.first != UInt8(ascii: "]") { scan.insert(contentsOf: "]d2".utf8, at: 0) }
     } else if !scan.starts(with: scanner.requireSymbology) {
-      return false
+      return nil
     }
     do throws(GS1Error) {
-      _ = try Message.parse(scan.span)
-      return true
+      return (scan, try Message.parse(scan.span))
     } catch {
-      return false
+      return nil
     }
   }
 

@@ -37,6 +37,24 @@ import Testing
     ("no expiry", Array("]d201\(Rig.gtin)10LOT1\u{1D}21S00001".utf8), .wrongExpiry),
   ]
 
+  @Test("the journal names the serial of every read that has one, and of no other")
+  func serialInTheJournal() {
+    var rig = Rig.running()
+    func serial(of scan: [UInt8]) -> String? {
+      _ = rig.unit(scan)
+      rig.outcome(.rejected, unit: rig.snapshot.lastUnit)
+      return rig.notices.last { $0.topic == .unitRejected && $0.unit == rig.snapshot.lastUnit }?
+        .serial
+    }
+    #expect(serial(of: Rig.scan("Unknown1")) == "Unknown1")
+    #expect(serial(of: Rig.scan(Rig.serial(1), lot: "LOT2")) == Rig.serial(1))
+    #expect(serial(of: Rig.scan("x", gtin: "00614141000036")) == "x")
+    #expect(serial(of: [0x41]) == "")
+    #expect(serial(of: []) == "")
+    rig.command(.stop(reason: "test"))
+    #expect(serial(of: Rig.scan(Rig.serial(2))) == Rig.serial(2))
+  }
+
   @Test(arguments: cases)
   func aMessageHasItsVerdict(name: String, message: [UInt8], expected: Verdict) {
     var rig = Rig.running()
