@@ -199,14 +199,12 @@ final class ControlDesk: Sendable {
           responder.finish(error.result.reply)
           return
         }
-        let hasGate = core.hasGate
         reading.async {
           do {
             var reconciler = Reconciler(
-              batch: batch.number, poolCount: batch.poolCount, printed: batch.order?.source,
-              hasGate: hasGate)
+              batch: batch.number, poolCount: batch.poolCount, printed: batch.order?.source)
             try RecordReader(directory: directory).replay(batch: batch.number) {
-              reconciler.take($0.record)
+              reconciler.take($0)
             }
             then(batch, reconciler.finished(pool: batch.pool))
           } catch {

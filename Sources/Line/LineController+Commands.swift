@@ -169,13 +169,6 @@ extension LineController {
     batches[try meant(name, in: [.running, .paused, .open])]
   }
 
-  /// By station name, whether its PLC reports what happened at the gate.
-  public var hasGate: [String: Bool] {
-    Dictionary(
-      settings.stations.map { ($0.name, $0.gateOutcomes && $0.tracksTriggers) },
-      uniquingKeysWith: { first, _ in first })
-  }
-
   private mutating func startBatch(_ id: UInt64, _ name: String?, actor: String) {
     withMeant(id, "batch start", name, in: [.open, .paused], actor: actor) { line, index in
       let batch = line.batches[index]

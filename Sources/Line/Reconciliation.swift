@@ -109,7 +109,8 @@ public struct Reconciler: Sendable {
   }
 
   private let batch: UInt32
-  private let hasGate: [String: Bool]
+  /// By station name, whether its PLC reports outcomes, as the settings of the time had it.
+  private var hasGate: [String: Bool] = [:]
   private var result = Reconciliation()
   private var states: [UInt8]
   /// Units that passed with each serial; saturates.
@@ -117,26 +118,32 @@ public struct Reconciler: Sendable {
   private var byPeople: Set<Int32> = []
   private var units: [Place: Unit] = [:]
   private var isRunning = false
+  private var isClosed = false
   /// Where the batch is in its print order; nil: it has none.
   private var order: PrintOrder?
   /// Station numbers are places in the list of the last start; names last.
   private var names: [String] = []
   private var placeOf: [Int] = []
 
-  /// Begins; `hasGate` says for each station by name whether its PLC reports outcomes, true where it is not named.
-  public init(
-    batch: UInt32, poolCount: Int, printed: PrintOrder.Source? = nil, hasGate: [String: Bool]
-  ) {
+  /// Begins; a station that no settings name is taken to have a gate whose outcomes are reported.
+  public init(batch: UInt32, poolCount: Int, printed: PrintOrder.Source? = nil) {
     self.batch = batch
     order = printed.map { PrintOrder($0, poolCount: poolCount) }
-    self.hasGate = hasGate
     result.pool = poolCount
     states = [UInt8](repeating: SerialState.allocated.rawValue, count: poolCount)
     passes = [UInt8](repeating: 0, count: poolCount)
   }
 
-  /// Takes the start that stood when the batch was opened, or the next record.
+  /// Takes settings that are in force from here on.
+  public mutating func take(settings: LineSettings) {
+    for station in settings.stations {
+      hasGate[station.name] = station.gateOutcomes && station.tracksTriggers
+    }
+  }
+
+  /// Takes the start that stood when the batch was opened, or the next record; what comes after its close changes nothing.
   public mutating func take(_ record: Record) {
+    guard !isClosed else { return }
     switch record.kind {
     case .started:
       placeOf = String(decoding: record.raw, as: UTF8.self).split(
@@ -172,7 +179,8 @@ public struct Reconciler: Sendable {
     }
     switch record.kind {
     case .batchStarted: isRunning = true
-    case .batchPaused, .batchClosed: isRunning = false
+    case .batchPaused: isRunning = false
+    case .batchClosed: isClosed = true
     case .printed: if let rows = PrintOrder.rows(encoded: record.raw) { order?.print(rows) }
     case .verdict:
       let accepted = record.code == Verdict.accept.rawValue

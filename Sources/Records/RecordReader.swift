@@ -102,21 +102,15 @@ public final class RecordReader: Sendable {
     return found
   }
 
-  /// Hands over what a batch's reconciliation needs: the start that stood when it was opened, then every record since.
+  /// Hands over what a batch's reconciliation needs: the start and the settings that stood when it was opened, then every
+  /// record since.
   ///
   /// Nothing when no such batch was opened.
   public func replay(batch: UInt32, _ body: (StoredRecord) -> Void) throws(StorageFault) {
     let last = try lastSequence()
     guard let opened = try opening(of: batch) else { return }
-    let start = try read { database in
-      try Int64.fetchOne(
-        database,
-        sql:
-          "SELECT sequence FROM records WHERE kind = ? AND sequence < ? ORDER BY sequence DESC LIMIT 1",
-        arguments: [Int64(Line.Record.Kind.started.rawValue), opened])
-    }
-    if let start {
-      for stored in try records(after: start - 1, limit: 1) { body(stored) }
+    for kind in [Line.Record.Kind.started, .settings] {
+      if let stored = try newest(kind, before: opened) { body(stored) }
     }
     var after = opened - 1
     while after < last {

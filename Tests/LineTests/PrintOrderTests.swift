@@ -46,7 +46,8 @@ struct PrintOrderTests {
     var rig = Rig.running(orderWindow: 8)
     for number in [0, 3, 5] { #expect(read(&rig, number) == .accept) }
     var reconciler = Reconciler(
-      batch: 1, poolCount: 100, printed: .file, hasGate: rig.line.hasGate)
+      batch: 1, poolCount: 100, printed: .file)
+    reconciler.take(settings: rig.line.settings)
     for record in rig.records { reconciler.take(record) }
     let result = reconciler.finished(pool: rig.line.batches[0].pool)
     #expect(result.printedNotRead == 3 && result.isBalanced)

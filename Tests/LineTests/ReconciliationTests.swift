@@ -7,7 +7,8 @@ import Testing
 struct ReconciliationTests {
   private func reconcile(_ rig: Rig, pool: SerialPool? = nil) -> Reconciliation {
     var reconciler = Reconciler(
-      batch: 1, poolCount: rig.line.batches[0].poolCount, hasGate: rig.line.hasGate)
+      batch: 1, poolCount: rig.line.batches[0].poolCount)
+    reconciler.take(settings: rig.line.settings)
     for record in rig.records { reconciler.take(record) }
     return reconciler.finished(pool: pool ?? rig.line.batches[0].pool)
   }

@@ -95,21 +95,13 @@ public enum BatchExport {
       writer = try ExportWriter(descriptor: descriptor)
       report = BatchReport(batch: number)
       ledger = SerialLedger(count: description.count)
-      var hasGate: [String: Bool] = [:]
-      if let settings = try reader.newest(.settings, before: first),
-        let settings = try? RecordedSettings.decoded(settings.record.raw)
-      {
-        for station in settings.stations {
-          hasGate[station.name] = station.gateOutcomes && station.tracksTriggers
-        }
-      }
       reconciler = Reconciler(
-        batch: number, poolCount: description.count, printed: description.printed,
-        hasGate: hasGate)
+        batch: number, poolCount: description.count, printed: description.printed)
       if let start = try reader.newest(.started, before: first) {
         names.take(start.record)
-        reconciler.take(start.record)
+        reconciler.take(start)
       }
+      if let settings = try reader.newest(.settings, before: first) { reconciler.take(settings) }
     }
 
     mutating func writeRecords(
@@ -127,7 +119,7 @@ public enum BatchExport {
         try work.writer.write(lines.json, to: json)
         try work.writer.write(lines.csv, to: csv)
         work.report.take(stored, place: name, serial: work.handled[record.row] ?? "")
-        work.reconciler.take(record)
+        work.reconciler.take(stored)
         if record.batch == work.number {
           work.ledger.take(stored, place: work.names.place(record.station))
         }
