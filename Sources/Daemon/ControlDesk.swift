@@ -82,9 +82,8 @@ final class ControlDesk: Sendable {
         responder.finish(.failure(.usage("\(command.words) needs a reason.")))
         return
       }
-      order(
-        .serial(
-          act, Array(serial.utf8), gtin: gtin, evidence: Array((scan ?? "").utf8), reason: reason),
+      self.serial(
+        act, Array(serial.utf8), gtin: gtin, evidence: Array((scan ?? "").utf8), reason: reason,
         peer, responder)
     case .unit(let serial, let gtin): unit(serial: serial, gtin: gtin, responder)
     case .alarms:
@@ -293,6 +292,62 @@ final class ControlDesk: Sendable {
     }
   }
 
+  // MARK: One serial
+
+  /// Sends what a person does with a serial to the loop; one of a closed batch is looked up in the records before.
+  private func serial(
+    _ act: SerialAct, _ serial: [UInt8], gtin: String?, evidence: [UInt8], reason: String,
+    _ peer: Peer, _ responder: Responder
+  ) {
+    let directory = directory
+    let taken = loop.send(
+      .look { [self] core in
+        let batches = core.batches.filter { gtin == nil || $0.gtin == gtin }
+        if batches.contains(where: { $0.pool?.row(of: serial.span) != nil }) {
+          order(
+            .serial(act, serial, gtin: gtin, evidence: evidence, reason: reason), peer, responder)
+          return
+        }
+        let closed = batches.filter { $0.state == .closed }
+        reading.async { [self] in
+          do throws(StorageFault) {
+            var hits: [(batch: Batch, row: Int32)] = []
+            for batch in closed {
+              if let row = try SerialFile.row(
+                of: serial, in: SerialFile.path(number: batch.number, directory: directory))
+              {
+                hits.append((batch, row))
+              }
+            }
+            guard let hit = hits.first else {
+              responder.finish(.failure(.notFound("No batch has this serial.")))
+              return
+            }
+            guard hits.count == 1 else {
+              let gtins = hits.map(\.batch.gtin).joined(separator: ", ")
+              responder.finish(
+                .failure(
+                  .usage(
+                    "The serial is known for several GTINs (\(gtins)): say which one with --gtin."))
+              )
+              return
+            }
+            let word = try RecordReader(directory: directory).word(
+              batch: hit.batch.number, row: hit.row)
+            order(
+              .closedSerial(
+                act,
+                ClosedSerial(
+                  batch: hit.batch.number, changes: hit.batch.changes, row: hit.row,
+                  serial: serial, word: word), evidence: evidence, reason: reason), peer, responder)
+          } catch {
+            responder.finish(.failure(.storageFault("The records cannot be read now: \(error)")))
+          }
+        }
+      })
+    if !taken { responder.finish(.failure(ControlDesk.overrun)) }
+  }
+
   // MARK: One unit
 
   private func unit(serial: String, gtin: String?, _ responder: Responder) {
@@ -346,13 +401,12 @@ final class ControlDesk: Sendable {
     do {
       let history = try RecordReader(directory: directory).history(
         batch: hit.batch.number, row: hit.row)
-      // Of a closed batch the pool is gone, but the last record that named a state still tells it.
-      let state =
-        hit.word?.state ?? history.last { $0.record.state != nil }?.record.state ?? .allocated
+      // Of a closed batch the pool is gone, but the records that named a state still tell it.
+      let word = hit.word ?? SerialPool.Word.after(history.map(\.record))
       return .success(
         .unit(
           UnitReply(
-            gtin: hit.batch.gtin, serial: serial, state: state.word, hold: hit.word?.hold ?? false,
+            gtin: hit.batch.gtin, serial: serial, state: word.state.word, hold: word.hold,
             batch: hit.batch.id, history: history.map { UnitReply.Entry($0) })))
     } catch {
       return .failure(.storageFault("The records cannot be read now: \(error)"))

@@ -36,6 +36,8 @@ public enum LineCommand: Sendable {
   case batchClose(id: String?, balance: BatchBalance? = nil)
   /// Does something with a serial; `gtin` nil: the only one that has it. `evidence` is a new scan, for `found`.
   case serial(SerialAct, [UInt8], gtin: String?, evidence: [UInt8], reason: String)
+  /// Does something with a serial of a closed batch, which was looked up in the records.
+  case closedSerial(SerialAct, ClosedSerial, evidence: [UInt8], reason: String)
   /// Gives the run permit.
   case release
   /// Takes the run permit.

@@ -17,6 +17,8 @@ extension LineController {
     case .serial(let act, let serial, let gtin, let evidence, let reason):
       self.serial(
         id, act, serial, gtin: gtin, evidence: evidence, reason: reason, actor: actor)
+    case .closedSerial(let act, let closed, let evidence, let reason):
+      serial(id, act, of: closed, evidence: evidence, reason: reason, actor: actor)
     case .release: release(id, actor: actor, now: now)
     case .stop(let reason):
       let stood = !permit

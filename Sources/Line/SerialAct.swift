@@ -79,6 +79,29 @@ public enum SerialAct: UInt16, Sendable, CaseIterable {
   }
 }
 
+/// A serial of a closed batch, as the records had it when it was looked up.
+public struct ClosedSerial: Sendable, Hashable {
+  /// Number of its batch.
+  public var batch: UInt32
+  /// `Batch.changes` before the look-up began; another number by now makes it stale.
+  public var changes: Int
+  /// Row in the batch's serial file.
+  public var row: Int32
+  /// The serial.
+  public var serial: [UInt8]
+  /// State and hold by the records.
+  public var word: SerialPool.Word
+
+  /// Joins a serial and what it is good for.
+  public init(batch: UInt32, changes: Int, row: Int32, serial: [UInt8], word: SerialPool.Word) {
+    self.batch = batch
+    self.changes = changes
+    self.row = row
+    self.serial = serial
+    self.word = word
+  }
+}
+
 extension LineController {
   /// Carries out what a person does with a serial; the serial is found in the pools of the open batches.
   ///
@@ -102,8 +125,38 @@ extension LineController {
         id, what, "the serial is known for several GTINs (\(gtins)): say which", actor: actor)
       return
     }
-    let batch = batches[hit.batch]
-    let word = pool.word(at: hit.row)
+    carryOut(
+      id, act, batch: hit.batch, row: hit.row, serial: serial, word: pool.word(at: hit.row),
+      evidence: evidence, reason: reason, actor: actor)
+  }
+
+  /// Carries out what a person does with a serial of a closed batch, whose pool is no longer in memory.
+  ///
+  /// Counts and balances of the batch stay as of its close; the record tells the rest.
+  mutating func serial(
+    _ id: UInt64, _ act: SerialAct, of closed: ClosedSerial, evidence: [UInt8], reason: String,
+    actor: String
+  ) {
+    guard let index = batchIndex(closed.batch), batches[index].state == .closed,
+      batches[index].changes == closed.changes
+    else {
+      refuse(
+        id, "serial \(act.word) \(String(decoding: closed.serial, as: UTF8.self))",
+        "its batch changed while the serial was looked up; try again", actor: actor)
+      return
+    }
+    carryOut(
+      id, act, batch: index, row: closed.row, serial: closed.serial, word: closed.word,
+      evidence: evidence, reason: reason, actor: actor)
+  }
+
+  private mutating func carryOut(
+    _ id: UInt64, _ act: SerialAct, batch index: Int, row: Int32, serial: [UInt8],
+    word: SerialPool.Word, evidence: [UInt8], reason: String, actor: String
+  ) {
+    let text = String(decoding: serial, as: UTF8.self)
+    let what = "serial \(act.word) \(text)"
+    let batch = batches[index]
     guard let state = act.state(after: word.state) else {
       refuse(id, what, "it is \(word.state.word); \(act.condition)", actor: actor)
       return
@@ -127,12 +180,12 @@ extension LineController {
         return
       }
     }
-    emit(
-      Record(
-        .serialChanged, batch: batch.number, row: hit.row, code: act.rawValue, state: state,
-        raw: evidence, actor: actor, detail: reason))
-    if act == .hold { withdrawAccept(batch: batch.number, row: hit.row) }
-    finish(id, "serial \(pool.serial(at: hit.row)) is \(pool.word(at: hit.row).sentence)")
+    let record = Record(
+      .serialChanged, batch: batch.number, row: row, code: act.rawValue, state: state,
+      raw: evidence, actor: actor, detail: reason)
+    emit(record)
+    if act == .hold { withdrawAccept(batch: batch.number, row: row) }
+    finish(id, "serial \(text) is \(word.after(record, state: state, station: -1).sentence)")
   }
 
   /// A pack put on hold between scanner and gate is not to pass.

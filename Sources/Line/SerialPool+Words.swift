@@ -24,6 +24,13 @@ extension SerialPool.Word {
     state == .encoded && self.unit == unit && self.station == UInt8(truncatingIfNeeded: station)
   }
 
+  /// What a serial is after all records that name it, in order.
+  public static func after(_ records: some Sequence<Record>) -> SerialPool.Word {
+    records.reduce(SerialPool.Word(state: .allocated)) { word, record in
+      record.state.map { word.after(record, state: $0, station: Int(record.station)) } ?? word
+    }
+  }
+
   /// The word after a record that names a state.
   func after(_ record: Record, state: SerialState, station: Int) -> SerialPool.Word {
     guard record.kind == .serialChanged else {

@@ -1,6 +1,6 @@
 internal import GRDB
 internal import Glibc
-internal import Line
+public import Line
 
 /// Reads records beside a running daemon, from any thread.
 ///
@@ -100,6 +100,24 @@ public final class RecordReader: Sendable {
       after = upTo
     }
     return found
+  }
+
+  /// State and hold of a serial by all records of it, for a batch whose pool is not in memory.
+  public func word(batch: UInt32, row: Int32) throws(StorageFault) -> SerialPool.Word {
+    let last = try lastSequence()
+    guard let opened = try opening(of: batch) else { return SerialPool.Word(state: .allocated) }
+    var found: [Line.Record] = []
+    var after = opened - 1
+    while after < last {
+      let upTo = min(after + RecordReader.slice, last)
+      found += try collect(
+        after: after, limit: Int(RecordReader.slice),
+        condition: "AND sequence <= ?3 AND batch = ?4 AND row = ?5 AND state IS NOT NULL",
+        arguments: [upTo, Int64(batch), Int64(row)]
+      ).map(\.record)
+      after = upTo
+    }
+    return SerialPool.Word.after(found)
   }
 
   /// Hands over what a batch's reconciliation needs: the start and the settings that stood when it was opened, then every

@@ -15,6 +15,8 @@ struct RecordRules {
     var holders: [Int32: UInt32] = [:]
     /// What the print feed has named; empty where another one says the order, and of closed batches.
     var printed: [Bool]
+    /// Serials that people did something with after the close, as it left them.
+    var statesAfterClose: [Int32: SerialState] = [:]
 
     init(count: Int, isFed: Bool) {
       state = .open
@@ -153,6 +155,23 @@ struct RecordRules {
     }
   }
 
+  /// People go on with the serials of a closed batch; what one of them was at the close is not kept, but what was done to it
+  /// since is.
+  private func takeAfterClose(
+    _ kind: Record.Kind, _ numbers: RecordEncoder.Numbers, _ state: SerialState, _ batch: Batch
+  ) throws(RecordRow.Malformed) {
+    guard kind == .serialChanged else { return }
+    let act = SerialAct(rawValue: numbers.code)
+    let before = batch.statesAfterClose[numbers.row].map { [$0] } ?? SerialState.allCases
+    guard before.contains(where: { act?.state(after: $0) == state }) else {
+      throw .init(
+        what: "act \(numbers.code) may not make serial \(numbers.row) of the closed batch "
+          + "\(numbers.batch) \(state.word)"
+          + (before.count == 1 ? ", which was \(before[0].word)" : ""))
+    }
+    batch.statesAfterClose[numbers.row] = state
+  }
+
   private mutating func takeUnit(
     _ kind: Record.Kind, _ numbers: RecordEncoder.Numbers, _ state: SerialState?
   ) throws(RecordRow.Malformed) {
@@ -188,7 +207,10 @@ struct RecordRules {
     }
     guard let state else { return }
     guard numbers.row >= 0 else { throw .init(what: "it gives a state to no serial") }
-    guard batch.state != .closed else { return }
+    guard batch.state != .closed else {
+      try takeAfterClose(kind, numbers, state, batch)
+      return
+    }
     let index = Int(numbers.row)
     let before = SerialState(rawValue: batch.states[index]) ?? .inDoubt
     let station = numbers.station >= 0 ? Int(numbers.station) : places.count

@@ -98,6 +98,45 @@ struct SerialActTests {
     #expect(rig.unit(Rig.scan(Rig.serial(1))) == .duplicate)
   }
 
+  @Test(
+    "serials of a closed batch live on: each act by the state that the records give, counts as of the close"
+  )
+  func closedBatch() throws {
+    var rig = Rig.running()
+    for number in 0..<4 {
+      #expect(rig.unit(Rig.scan(Rig.serial(number))) == .accept)
+      rig.outcome(number == 3 ? .lost : .passed, unit: rig.snapshot.lastUnit)
+    }
+    rig.command(.stop(reason: "end of the batch"))
+    rig.command(.batchClose(id: nil))
+    #expect(rig.line.batches[0].state == .closed, "\(rig.replies)")
+    let counts = rig.line.batches[0].counts
+    func closed(_ act: SerialAct, _ number: Int, evidence: [UInt8] = [], stale: Bool = false)
+      -> Bool
+    {
+      let row = Int32(number)
+      let word = SerialPool.Word.after(rig.records.filter { $0.batch == 1 && $0.row == row })
+      let serial = ClosedSerial(
+        batch: 1, changes: rig.line.batches[0].changes - (stale ? 1 : 0), row: row,
+        serial: Array(Rig.serial(number).utf8), word: word)
+      rig.command(.closedSerial(act, serial, evidence: evidence, reason: "recall"))
+      if case .done = rig.replies.last { return true }
+      return false
+    }
+    #expect(closed(.sample, 0) && !closed(.sample, 0) && closed(.decommission, 0))
+    #expect(closed(.hold, 1) && !closed(.hold, 1) && closed(.unhold, 1) && closed(.destroy, 1))
+    #expect(!closed(.hold, 1), "a destroyed serial is on no hold")
+    #expect(!closed(.found, 3, evidence: Rig.scan(Rig.serial(2))), "the scan of another pack")
+    #expect(closed(.found, 3, evidence: Rig.scan(Rig.serial(3))))
+    #expect(!closed(.remove, 3), "it is in doubt no longer")
+    #expect(!closed(.destroy, 2, stale: true), "the batch changed since")
+    let acts = rig.records.filter { $0.kind == .serialChanged }
+    #expect(acts.count == 6)
+    #expect(acts.allSatisfy { $0.actor == "tester" && $0.detail == "recall" && $0.batch == 1 })
+    #expect(acts.last?.state == .commissioned)
+    #expect(rig.line.batches[0].counts == counts)
+  }
+
   @Test("replayed records give the same states and holds")
   func replay() throws {
     var rig = Rig.running()
