@@ -16,6 +16,7 @@ SEED ?=
 FUZZ_SECONDS ?= 60
 KILLS ?= 300
 CUTS ?= 60
+ONLY ?=
 ifeq ($(PREFIX),/usr)
   ETC := /etc
 else
@@ -91,8 +92,8 @@ crash: build ## the real daemon killed, and its power cut; KILLS=300 CUTS=60 SEE
 	Tests/system/crash-test --programs $(DEBUG) --kills $(KILLS) --cuts $(CUTS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: release ## speed, against floors measured in the same run
-	$(RELEASE)/linewardbench --linewardd $(RELEASE)/linewardd
+bench: release ## speed, against floors measured in the same run; ONLY=pool,rings for parts of it
+	$(RELEASE)/linewardbench --linewardd $(RELEASE)/linewardd $(if $(ONLY),--only $(ONLY))
 
 .PHONY: demo
 demo: build ## the simulated line with faults in it, half a minute

@@ -46,10 +46,8 @@ struct RecordEncoder: ~Copyable {
     set { if let base = memory.baseAddress { newValue.copy(to: base) } }
   }
 
-  /// Where the bytes at an offset stand; valid until the next record begins.
-  func address(of offset: Int) -> UnsafeMutableRawPointer? {
-    memory.baseAddress.map { $0 + offset }
-  }
+  /// The bytes of the record as far as it was written, after the hash that stands before them.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
 
   @inline(__always)
   private mutating func put<Number: FixedWidthInteger>(_ number: Number) {

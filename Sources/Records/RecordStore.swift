@@ -6,7 +6,7 @@ public import Line
 
 /// The record chain of one line, for writing: SQLite in WAL mode with `synchronous=FULL`.
 ///
-/// Owned by the line loop's thread alone. A turn's records go into one transaction: `append` begins it, `commit` ends it,
+/// Owned by the line loop's thread alone. A turn's records go into one transaction: `append` adds to it, `commit` ends it,
 /// and when `commit` returns they are on disk. After any fault the store is dead: every later call throws the same fault
 /// and nothing is tried again, because after a failed sync the kernel may call lost pages clean. The daemon then closes
 /// it and makes a new store, which begins by bringing all that is left into the database file itself.
@@ -49,10 +49,12 @@ public final class RecordStore {
   private var connection: OpaquePointer?
   private var begin: OpaquePointer?
   private var insert: OpaquePointer?
+  private var insertGroup: OpaquePointer?
   private var end: OpaquePointer?
   // The store belongs to one thread, so nothing is gained by having each of these accesses checked as it runs.
   @exclusivity(unchecked) private var encoder: RecordEncoder
   private var inTransaction = false
+  @exclusivity(unchecked) private var waiting = RowGroup()
   private var checkpointTried: Int32 = 0
   private var appendedAt = Instant(nanoseconds: 0)
   private var headAt: Instant?
@@ -102,13 +104,15 @@ public final class RecordStore {
     sqlite3_commit_hook(connection, nil, nil)
     sqlite3_rollback_hook(connection, nil, nil)
     begin = try prepare("BEGIN IMMEDIATE")
-    insert = try prepare(
-      "INSERT INTO records (\(RecordSchema.columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+    insert = try prepare(RowGroup.insert(rows: 1))
+    insertGroup = try prepare(RowGroup.insert(rows: RowGroup.size))
     end = try prepare("COMMIT")
-    sqlite3_bind_blob(insert, 4, bootBytes.baseAddress, 16, nil)
-    sqlite3_bind_text(
-      insert, 5, lineBytes.baseAddress?.assumingMemoryBound(to: CChar.self),
-      Int32(line.utf8.count), nil)
+    for statement in [insert, insertGroup] {
+      sqlite3_bind_blob(statement, RowGroup.boot, bootBytes.baseAddress, 16, nil)
+      sqlite3_bind_text(
+        statement, RowGroup.line, lineBytes.baseAddress?.assumingMemoryBound(to: CChar.self),
+        Int32(line.utf8.count), nil)
+    }
     log.watch(connection)
     if let exchange = keys.exchange { try record(exchange) }
   }
@@ -202,23 +206,20 @@ public final class RecordStore {
   /// Adds a record to this turn's transaction, with wall time, boot id, sequence and hash.
   ///
   /// `now` is CLOCK_MONOTONIC; `wall` is milliseconds since 1970 in UTC, nil for what the clock says. The record is on disk
-  /// only when `commit` has returned.
+  /// only when `commit` has returned. Rows are written some at a time, so that a fault may show with a later `append` or with
+  /// `commit`.
   public func append(
     _ record: Line.Record, at now: Instant, wall: Int64? = nil
   ) throws(StorageFault) {
     if let dead { throw dead }
-    if !inTransaction {
-      try run(begin, "begin a transaction")
-      inTransaction = true
-    }
     let wall = wall ?? RecordStore.wallNow
     let sequence = lastSequence + 1
-    encoder.begin(
-      RecordEncoder.Numbers(
-        sequence: sequence, wall: wall, monotonic: now.nanoseconds, boot: boot,
-        kind: record.kind.rawValue, station: record.station, unit: record.unit,
-        batch: record.batch, row: record.row, code: record.code, number: record.number,
-        state: record.state?.rawValue ?? 0))
+    let numbers = RecordEncoder.Numbers(
+      sequence: sequence, wall: wall, monotonic: now.nanoseconds, boot: boot,
+      kind: record.kind.rawValue, station: record.station, unit: record.unit,
+      batch: record.batch, row: record.row, code: record.code, number: record.number,
+      state: record.state?.rawValue ?? 0)
+    encoder.begin(numbers)
     guard encoder.add(UnsafeRawBufferPointer(rebasing: lineBytes[..<line.utf8.count])) != nil,
       let raw = record.raw.withUnsafeBytes({ encoder.add($0) }), let actor = add(record.actor),
       let detail = add(record.detail)
@@ -230,31 +231,34 @@ public final class RecordStore {
             + "in \(path). Report this with the journal.", path: path))
     }
     encoder.finish()
-    sqlite3_bind_int64(insert, 1, sequence)
-    sqlite3_bind_int64(insert, 2, wall)
-    sqlite3_bind_int64(insert, 3, now.nanoseconds)
-    sqlite3_bind_int(insert, 6, Int32(record.kind.rawValue))
-    sqlite3_bind_int(insert, 7, Int32(record.station))
-    sqlite3_bind_int(insert, 8, Int32(record.unit))
-    sqlite3_bind_int64(insert, 9, Int64(record.batch))
-    sqlite3_bind_int(insert, 10, record.row)
-    sqlite3_bind_int(insert, 11, Int32(record.code))
-    sqlite3_bind_int64(insert, 12, Int64(record.number))
-    if let state = record.state {
-      sqlite3_bind_int(insert, 13, Int32(state.rawValue))
-    } else {
-      sqlite3_bind_null(insert, 13)
-    }
-    // The bytes stand in the encoder until the next record begins, and the statement is done with them by then.
-    sqlite3_bind_blob(
-      insert, 14, encoder.address(of: raw), Int32(truncatingIfNeeded: record.raw.count), nil)
-    bind(15, actor, count: record.actor.utf8.count)
-    bind(16, detail, count: record.detail.utf8.count)
-    sqlite3_bind_blob(insert, 17, encoder.address(of: 0), Int32(ChainHash.size), nil)
-    try run(insert, "write a record")
+    if !waiting.hasRoom(for: encoder.bytes.count) { try writeWaiting() }
+    waiting.add(
+      RowGroup.Row(
+        numbers: numbers, raw: raw, rawCount: record.raw.count, actor: actor,
+        actorCount: record.actor.utf8.count, detail: detail, detailCount: record.detail.utf8.count),
+      encoder.bytes)
     lastSequence = sequence
     appendedAt = now
     if record.kind == .keyChanged { try takeNextSigner(record) }
+  }
+
+  /// Puts the rows that wait into the turn's transaction.
+  private func writeWaiting() throws(StorageFault) {
+    guard !waiting.isEmpty else { return }
+    if !inTransaction {
+      try run(begin, "begin a transaction")
+      inTransaction = true
+    }
+    if waiting.isFull {
+      for row in 0..<waiting.count { waiting.bind(row, to: insertGroup, place: row) }
+      try run(insertGroup, "write a record")
+    } else {
+      for row in 0..<waiting.count {
+        waiting.bind(row, to: insert, place: 0)
+        try run(insert, "write a record")
+      }
+    }
+    waiting.removeAll()
   }
 
   private static var wallNow: Int64 {
@@ -267,12 +271,6 @@ public final class RecordStore {
     if text.isEmpty { return encoder.add(UnsafeRawBufferPointer(start: nil, count: 0)) }
     var text = text
     return text.withUTF8 { encoder.add(UnsafeRawBufferPointer($0)) }
-  }
-
-  private func bind(_ column: Int32, _ offset: Int, count: Int) {
-    sqlite3_bind_text(
-      insert, column, encoder.address(of: offset)?.assumingMemoryBound(to: CChar.self),
-      Int32(truncatingIfNeeded: count), nil)
   }
 
   private func run(_ statement: OpaquePointer?, _ doing: String) throws(StorageFault) {
@@ -290,17 +288,25 @@ public final class RecordStore {
   /// Does nothing when nothing was appended.
   public func commit() throws(StorageFault) {
     if let dead { throw dead }
-    guard inTransaction else { return }
+    guard inTransaction || !waiting.isEmpty else { return }
     // Before the commit: written into a file that has no name any more, it would be gone with the process.
     do throws(StorageFault) {
       try log.checkFiles()
     } catch {
       throw died(error)
     }
-    let head = try insertKeyChangeHead()
-    try run(end, "write the records to disk")
-    inTransaction = false
-    if let head { signed(head) }
+    if !inTransaction && waiting.count == 1 && nextSigner == nil {
+      // One statement is a transaction by itself, and for one record two statements less.
+      waiting.bind(0, to: insert, place: 0)
+      try run(insert, "write the records to disk")
+      waiting.removeAll()
+    } else {
+      try writeWaiting()
+      let head = try insertKeyChangeHead()
+      try run(end, "write the records to disk")
+      inTransaction = false
+      if let head { signed(head) }
+    }
     do throws(StorageFault) {
       try mark.write(lastSequence, lastHash)
     } catch {
@@ -311,7 +317,7 @@ public final class RecordStore {
   /// Uses a quiet moment: signs a head when one is due, and brings the log into the database when it is long.
   public func idle() throws(StorageFault) {
     if let dead { throw dead }
-    guard !inTransaction else { return }
+    guard !inTransaction && waiting.isEmpty else { return }
     if headIsDue { try signHead() }
     let pages = log.pages
     // A log that went back to its beginning is counted anew. One that a reader holds is tried again only when it grew.
@@ -337,9 +343,10 @@ public final class RecordStore {
         // What did not reach the disk was never acknowledged, and the next start says what is wrong.
       }
     }
-    for statement in [begin, insert, end] { sqlite3_finalize(statement) }
+    for statement in [begin, insert, insertGroup, end] { sqlite3_finalize(statement) }
     begin = nil
     insert = nil
+    insertGroup = nil
     end = nil
     log.forget(connection)
     connection = nil

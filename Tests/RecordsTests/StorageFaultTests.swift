@@ -78,6 +78,7 @@ import Testing
         let begun = ContinuousClock.now
         let locked = #expect(throws: StorageFault.self) {
           try store.append(Line.Record(.stopped), at: instant(0))
+          try store.commit()
         }
         #expect(ContinuousClock.now - begun < .seconds(5))
         self.expect(.locked, locked, names: "records.sqlite")
