@@ -63,10 +63,13 @@ enum RingBench {
       self.consumer = consumer
     }
 
+    private static func at(_ context: UnsafeMutableRawPointer?) -> Race? {
+      context.map { Unmanaged<Race>.fromOpaque($0).takeUnretainedValue() }
+    }
+
     func run() -> Int64 {
       cfloors_race(
-        { Unmanaged<Race>.fromOpaque($0!).takeUnretainedValue().producer() },
-        { Unmanaged<Race>.fromOpaque($0!).takeUnretainedValue().consumer() },
+        { Race.at($0)?.producer() }, { Race.at($0)?.consumer() },
         Unmanaged.passUnretained(self).toOpaque())
     }
   }
