@@ -179,6 +179,81 @@ import Testing
     }
   }
 
+  // MARK: A dying disk
+
+  @Test(arguments: [FailingDisk.Fault.write, .sync])
+  func afterAFailedWriteOrSyncNothingIsTriedAgainAndTheLastGoodRecordIsKnown(
+    _ fault: FailingDisk.Fault
+  ) throws {
+    try withDirectory { directory in
+      FailingDisk.watch(directory)
+      let store = try RecordStore(directory: directory, line: "L01")
+      for _ in 0..<3 {
+        try store.append(Line.Record(.strayRead), at: instant(0))
+        try store.commit()
+      }
+      #expect(FailingDisk.counts(directory).syncs > 0)
+      FailingDisk.fail(fault, in: directory)
+      try store.append(Line.Record(.strayRead), at: instant(0))
+      let found = #expect(throws: StorageFault.self) { try store.commit() }
+      expect(.io, found, names: directory + "/records.sqlite")
+      // The disk is well again; the store stays dead.
+      FailingDisk.mend(directory)
+      let asked = FailingDisk.counts(directory)
+      #expect(throws: StorageFault.self) { try store.commit() }
+      #expect(throws: StorageFault.self) { try store.append(Line.Record(.stopped), at: instant(0)) }
+      #expect(throws: StorageFault.self) { try store.idle() }
+      #expect(FailingDisk.counts(directory).syncs == asked.syncs)
+      #expect(FailingDisk.counts(directory).writes == asked.writes)
+      store.close()
+      #expect(FailingDisk.counts(directory).afterFailedSync == 0, "\(fault)")
+
+      let again = try RecordStore(directory: directory, line: "L01")
+      // What a commit acknowledged is there; the one that failed may be, or not.
+      #expect(again.lastSequence == 3 || again.lastSequence == 4)
+      #expect(HeadKey.stored(in: directory) != nil)
+      again.close()
+      let report = RecordVerifier.verify(directory: directory)
+      #expect(report.isIntact && report.records >= 3, "\(report.summary)")
+    }
+  }
+
+  @Test func aFailedCheckpointEndsTheStoreToo() throws {
+    try withDirectory { directory in
+      FailingDisk.watch(directory)
+      let store = try RecordStore(directory: directory, line: "L01")
+      let raw = [UInt8](repeating: 0x41, count: 3000)
+      for _ in 0..<400 { try store.append(Line.Record(.strayRead, raw: raw), at: instant(0)) }
+      try store.commit()
+      FailingDisk.fail(.sync, in: directory)
+      let found = #expect(throws: StorageFault.self) { try store.idle() }
+      #expect(found?.code == .io, "\(found?.message ?? "")")
+      FailingDisk.mend(directory)
+      #expect(throws: StorageFault.self) { try store.append(Line.Record(.stopped), at: instant(0)) }
+      store.close()
+      #expect(FailingDisk.counts(directory).afterFailedSync == 0)
+      let again = try RecordStore(directory: directory, line: "L01")
+      #expect(again.lastSequence == 400)
+      again.close()
+      #expect(RecordVerifier.verify(directory: directory).isIntact)
+    }
+  }
+
+  @Test func aDiskThatCannotBeReadIsSaidByStartAndVerifyAndIsNoFindingAboutRecords() throws {
+    try withDirectory { directory in
+      FailingDisk.watch(directory)
+      try filled(directory, records: 2000)
+      FailingDisk.fail(.read, in: directory)
+      let found = fault(opening: directory)
+      #expect(found?.code == .io || found?.code == .notADatabase, "\(found?.message ?? "none")")
+      let report = RecordVerifier.verify(directory: directory)
+      #expect(!report.isIntact && report.firstBad == nil, "\(report.summary)")
+      FailingDisk.mend(directory)
+      #expect(fault(opening: directory) == nil)
+      #expect(RecordVerifier.verify(directory: directory).isIntact)
+    }
+  }
+
   // MARK: File systems of their own
 
   /// Whether this process may mount; where it may not (no root, a container), the tests that need it are skipped and
