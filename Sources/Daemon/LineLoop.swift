@@ -370,10 +370,12 @@ package final class LineLoop: @unchecked Sendable {
 
   private func storageFailed(_ fault: StorageFault, wall: Int64) {
     // The store is dead from here on: a failed sync is never tried again on the same descriptors.
+    let known =
+      store.map { " The last record known to be on disk is \($0.lastCommitted)." } ?? ""
     store?.close()
     store = nil
     reopenAt = Clock.now + LineLoop.reopenEvery
-    core.storageFailed(fault.message, now: Clock.now, wall: wall)
+    core.storageFailed(fault.message + known, now: Clock.now, wall: wall)
     send()
   }
 

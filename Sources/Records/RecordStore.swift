@@ -30,6 +30,8 @@ public final class RecordStore {
   public let line: String
   /// Sequence number of the last record appended, 0 when there is none.
   public private(set) var lastSequence: Int64
+  /// Sequence number of the last record that is on disk for certain: of a turn whose commit failed, the one before it.
+  public private(set) var lastCommitted: Int64
   /// The last signed head of the chain, nil when none was signed yet: to be kept elsewhere.
   public private(set) var lastHead: SignedHead?
   /// What is wrong with the signing key, a sentence for an alarm: another one was found than the one that signed before.
@@ -85,6 +87,7 @@ public final class RecordStore {
       keys = try KeyRotation.keys(in: directory, line: line, lastHead: tail.head)
       signer = keys.signer
       lastSequence = tail.sequence
+      lastCommitted = tail.sequence
       lastHead = tail.head
       encoder = RecordEncoder(after: tail.hash)
       try SerialFile.setAsideUnrecorded(
@@ -307,6 +310,7 @@ public final class RecordStore {
       inTransaction = false
       if let head { signed(head) }
     }
+    lastCommitted = lastSequence
     do throws(StorageFault) {
       try mark.write(lastSequence, lastHash)
     } catch {

@@ -79,6 +79,8 @@ final class Scratch {
 final class Daemon {
   let folder: Scratch
   var process = Process()
+  /// What the daemon's environment has besides this process's own.
+  var environment: [String: String] = [:]
   var socket: String { folder.url.appendingPathComponent("control.sock").path }
   var directory: String { folder.url.appendingPathComponent("records").path }
   var log: String {
@@ -125,6 +127,7 @@ final class Daemon {
     process = Process()
     process.executableURL = Programs.path("linewardd")
     process.arguments = ["--config", folder.url.appendingPathComponent("lineward.toml").path]
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let log = folder.url.appendingPathComponent("log")
     if !FileManager.default.fileExists(atPath: log.path) {
       _ = FileManager.default.createFile(atPath: log.path, contents: nil)

@@ -197,6 +197,7 @@ import Testing
       try store.append(Line.Record(.strayRead), at: instant(0))
       let found = #expect(throws: StorageFault.self) { try store.commit() }
       expect(.io, found, names: directory + "/records.sqlite")
+      #expect(store.lastCommitted == 3)
       // The disk is well again; the store stays dead.
       FailingDisk.mend(directory)
       let asked = FailingDisk.counts(directory)
