@@ -64,7 +64,8 @@ struct PrintFeedTests {
     #expect(read(&rig, 52) == .accept, "the last place of the window")
     #expect(read(&rig, 40) == .duplicate, "a duplicate is one before it is out of order")
     var reconciler = Reconciler(
-      batch: 1, poolCount: 100, printed: .feed, hasGate: rig.line.hasGate)
+      batch: 1, poolCount: 100, printed: .feed)
+    reconciler.take(settings: rig.line.settings)
     for record in rig.records { reconciler.take(record) }
     let result = reconciler.finished(pool: rig.line.batches[0].pool)
     #expect(result.printedNotRead == 13 && result.isBalanced, "all that is printed and allocated")
