@@ -37,6 +37,7 @@ let package = Package(
     .target(name: "CAllocations"),
     .target(name: "CFloors", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CLinux"),
+    .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
     .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
     .systemLibrary(
       name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -50,7 +51,8 @@ let package = Package(
 
     // Rooms that know the machine.
     .target(
-      name: "Records", dependencies: ["Line", "Alarms", "CLinux", grdb, grdbSQLite, crypto],
+      name: "Records",
+      dependencies: ["Line", "Alarms", "CLinux", "CSQLite", grdb, grdbSQLite, crypto],
       swiftSettings: strict),
     .target(name: "Threads", dependencies: ["Line", "CLinux"], swiftSettings: strict),
     .target(

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import CSQLite
 internal import GRDB
 internal import GRDBSQLite
 internal import Glibc
@@ -135,6 +136,10 @@ public final class RecordStore {
     do {
       let queue = try DatabaseQueue(path: path, configuration: configuration)
       try queue.inDatabase { database in
+        // Until `close` finds that all went well: SQLite would sync again what failed to.
+        if let connection = database.sqliteConnection {
+          _ = csqlite_checkpoint_on_close(UnsafeMutableRawPointer(connection), 0)
+        }
         try RecordSchema.check(database, path: path)
         if sqlite3_db_readonly(database.sqliteConnection, nil) == 1 {
           throw StorageFault.system(EACCES, "write", path: path)
@@ -353,6 +358,9 @@ public final class RecordStore {
     insertGroup = nil
     end = nil
     log.forget(connection)
+    if dead == nil, let connection {
+      _ = csqlite_checkpoint_on_close(UnsafeMutableRawPointer(connection), 1)
+    }
     connection = nil
     try? queue.close()
     lock = nil

@@ -27,6 +27,9 @@ enum FailingDisk {
     /// Which folder an open file lies in.
     var folders: [UInt: String] = [:]
     var failedSync: Set<UInt> = []
+    /// The methods below each open file, and the table that was made over each kind of them.
+    var real: [UInt: UInt] = [:]
+    var tables: [UInt: UInt] = [:]
   }
 
   private static let state = Mutex(State())
@@ -55,12 +58,6 @@ enum FailingDisk {
   nonisolated(unsafe) private static let below = sqlite3_vfs_find(nil)
   nonisolated(unsafe) private static let layer = UnsafeMutablePointer<sqlite3_vfs>.allocate(
     capacity: 1)
-  nonisolated(unsafe) private static let methods = UnsafeMutablePointer<sqlite3_io_methods>
-    .allocate(capacity: 1)
-  /// The methods of the file system below; the same for all files on a local disk.
-  nonisolated(unsafe) private static var real: UnsafePointer<sqlite3_io_methods>?
-  private static let openLock = Mutex(())
-
   private static let installed: Bool = {
     guard let below else { return false }
     layer.initialize(to: below.pointee)
@@ -85,34 +82,46 @@ enum FailingDisk {
       state.failedSync.remove(UInt(bitPattern: file))
       return folder != nil
     }
-    guard isWatched else { return code }
-    openLock.withLock { _ in
-      guard real == nil else { return }
-      real = found
-      // SQLITE_IOERR_READ, _WRITE and _FSYNC are macros that Swift does not see.
-      methods.initialize(to: found.pointee)
-      methods.pointee.xWrite = { file, bytes, count, offset in
-        guard FailingDisk.asked(.write, file) else { return SQLITE_IOERR | 3 << 8 }
-        return FailingDisk.real?.pointee.xWrite(file, bytes, count, offset) ?? SQLITE_ERROR
-      }
-      methods.pointee.xRead = { file, bytes, count, offset in
-        guard FailingDisk.asked(.read, file) else { return SQLITE_IOERR | 1 << 8 }
-        return FailingDisk.real?.pointee.xRead(file, bytes, count, offset) ?? SQLITE_ERROR
-      }
-      methods.pointee.xSync = { file, flags in
-        guard FailingDisk.asked(.sync, file) else { return SQLITE_IOERR | 4 << 8 }
-        return FailingDisk.real?.pointee.xSync(file, flags) ?? SQLITE_ERROR
-      }
-    }
-    file.pointee.pMethods = UnsafePointer(methods)
+    if isWatched { file.pointee.pMethods = UnsafePointer(bitPattern: table(over: found, file)) }
     return code
   }
 
-  /// Counts it, and says whether it goes through.
-  private static func asked(_ what: Fault, _ file: UnsafeMutablePointer<sqlite3_file>?) -> Bool {
+  /// The table of methods that goes over one of the file system below, which has several: databases lock, logs do not.
+  private static func table(
+    over found: UnsafePointer<sqlite3_io_methods>, _ file: UnsafeMutablePointer<sqlite3_file>
+  ) -> UInt {
+    state.withLock { state in
+      let real = UInt(bitPattern: found)
+      state.real[UInt(bitPattern: file)] = real
+      if let table = state.tables[real] { return table }
+      let methods = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
+      methods.initialize(to: found.pointee)
+      // SQLITE_IOERR_READ, _WRITE and _FSYNC are macros that Swift does not see.
+      methods.pointee.xWrite = { file, bytes, count, offset in
+        guard let real = FailingDisk.asked(.write, file) else { return SQLITE_IOERR | 3 << 8 }
+        return real.pointee.xWrite(file, bytes, count, offset)
+      }
+      methods.pointee.xRead = { file, bytes, count, offset in
+        guard let real = FailingDisk.asked(.read, file) else { return SQLITE_IOERR | 1 << 8 }
+        return real.pointee.xRead(file, bytes, count, offset)
+      }
+      methods.pointee.xSync = { file, flags in
+        guard let real = FailingDisk.asked(.sync, file) else { return SQLITE_IOERR | 4 << 8 }
+        return real.pointee.xSync(file, flags)
+      }
+      let table = UInt(bitPattern: methods)
+      state.tables[real] = table
+      return table
+    }
+  }
+
+  /// Counts it, and gives the method below; nil when it has to fail.
+  private static func asked(
+    _ what: Fault, _ file: UnsafeMutablePointer<sqlite3_file>?
+  ) -> UnsafePointer<sqlite3_io_methods>? {
     let number = UInt(bitPattern: file)
-    return state.withLock { state in
-      guard let folder = state.folders[number] else { return true }
+    let real: UInt? = state.withLock { state in
+      guard let folder = state.folders[number] else { return state.real[number] }
       switch what {
       case .write: state.counts[folder]?.writes += 1
       case .sync: state.counts[folder]?.syncs += 1
@@ -121,9 +130,10 @@ enum FailingDisk {
       if what != .read, state.failedSync.contains(number) {
         state.counts[folder]?.afterFailedSync += 1
       }
-      guard state.faults[folder] == what else { return true }
+      guard state.faults[folder] == what else { return state.real[number] }
       if what == .sync { state.failedSync.insert(number) }
-      return false
+      return nil
     }
+    return real.flatMap { UnsafePointer(bitPattern: $0) }
   }
 }
