@@ -108,6 +108,26 @@ struct ControlServerTests {
     #expect(access(path, F_OK) == 0)
   }
 
+  @Test(
+    "a descriptor that is not open for what it is passed for is refused in words",
+    arguments: [0o10000000, O_WRONLY])
+  func closedDescriptor(mode: Int32) throws {
+    let line = try TestLine { _, _, _, responder in responder.finish(.success(.done("taken"))) }
+    let folder = try Folder()
+    let path = folder.path + "/serials.txt"
+    let made = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+    close(made)
+    let file = open(path, mode | O_CLOEXEC)
+    try #require(file >= 0)
+    defer { close(file) }
+    var client = try ControlClient(path: line.path)
+    try client.send(
+      .batchOpen(id: "B", gtin: "09506000134352", lot: "L", expiry: "270131"), passing: file)
+    let refusal = try finalFailure(&client)
+    #expect(refusal?.exit == .badInput)
+    #expect(refusal?.message.contains("is not open for reading") == true)
+  }
+
   @Test("serials travel as a descriptor and are closed after use")
   func passedDescriptor() throws {
     let folder = try Folder()

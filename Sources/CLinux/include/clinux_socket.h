@@ -228,9 +228,8 @@ static inline int clinux_is_regular_file(int descriptor) {
 static inline int clinux_is_open_for(int descriptor, int writing) {
   int flags = fcntl(descriptor, F_GETFL);
   if (flags < 0) return -errno;
-#ifdef O_PATH
-  if (flags & O_PATH) return 0;
-#endif
+  // O_PATH, whose public name needs _GNU_SOURCE.
+  if (flags & __O_PATH) return 0;
   int mode = flags & O_ACCMODE;
   return mode == O_RDWR || mode == (writing ? O_WRONLY : O_RDONLY) ? 1 : 0;
 }
