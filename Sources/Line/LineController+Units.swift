@@ -121,23 +121,18 @@ extension LineController {
   }
 
   mutating func eventsLost(what: String, count: Int, now: Instant) {
-    let isNews = losses[what, default: Repeats()].isNews(count, now: now)
-    if !isNews, !permit, stations.allSatisfy({ $0.tracking.isInDoubt }) {
-      // The line stands and nothing is sure: the doubt lasts on, and more records would say no more.
-      for index in stations.indices {
-        _ = stations[index].tracking.oddStep(
-          units: [], from: stations[index].lastUnit, to: stations[index].lastUnit, now: now)
-      }
-      return
-    }
-    let message = raiseLoss(of: what, count: count)
+    // While the line runs every loss stops it; one that stands is told now and then.
+    let isTold = permit || losses[what, default: Repeats()].isNews(count, now: now)
+    let message = isTold ? raiseLoss(of: what, count: count) : ""
     // What was lost may have been a trigger, a message or an outcome.
     for index in stations.indices {
+      let wasInDoubt = stations[index].tracking.isInDoubt
       let decision = stations[index].tracking.oddStep(
         units: [], from: stations[index].lastUnit, to: stations[index].lastUnit, now: now)
-      carryOut(decision, station: index, now: now)
+      // A doubt that lasts on needs no further record.
+      if isTold || !wasInDoubt { carryOut(decision, station: index, now: now) }
     }
-    withdrawPermit(.trackingInDoubt, detail: message, now: now)
+    if isTold { withdrawPermit(.trackingInDoubt, detail: message, now: now) }
   }
 
   private mutating func raiseLoss(of what: String, count: Int) -> String {
