@@ -85,6 +85,19 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(name: "linewardfloor", dependencies: ["CModbus"]),
 
+    // Whole lines in virtual time, on a simulated disk: for `make sim` and `WholeLineTests`.
+    .target(
+      name: "CSimulatedDisk", path: "Tests/CSimulatedDisk",
+      linkerSettings: [.linkedLibrary("sqlite3")]),
+    .target(
+      name: "WholeLine",
+      dependencies: [
+        "Simulation", "Daemon", "PLCLink", "Devices", "Records", "Line", "Alarms", "CSimulatedDisk",
+      ], path: "Tests/WholeLine", swiftSettings: strict),
+    .executableTarget(
+      name: "wholelines", dependencies: ["WholeLine", argumentParser], path: "Tests/wholelines",
+      swiftSettings: strict),
+
     // Tests.
     .testTarget(
       name: "GS1Tests", dependencies: ["GS1", "CAllocations"], resources: [.copy("Fixtures")],
@@ -112,9 +125,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "CLinux"], swiftSettings: strict),
-    .testTarget(
-      name: "WholeLineTests",
-      dependencies: ["Simulation", "PLCLink", "Devices", "Line", "Alarms"], swiftSettings: strict),
+    .testTarget(name: "WholeLineTests", dependencies: ["WholeLine"], swiftSettings: strict),
     .testTarget(
       name: "ProcessTests",
       dependencies: [

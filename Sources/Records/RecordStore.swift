@@ -190,16 +190,17 @@ public final class RecordStore {
 
   /// Adds a record to this turn's transaction, with wall time, boot id, sequence and hash.
   ///
-  /// `now` is CLOCK_MONOTONIC. The record is on disk only when `commit` has returned.
-  public func append(_ record: Line.Record, at now: Instant) throws(StorageFault) {
+  /// `now` is CLOCK_MONOTONIC; `wall` is milliseconds since 1970 in UTC, nil for what the clock says. The record is on disk
+  /// only when `commit` has returned.
+  public func append(
+    _ record: Line.Record, at now: Instant, wall: Int64? = nil
+  ) throws(StorageFault) {
     if let dead { throw dead }
     if !inTransaction {
       try run(begin, "begin a transaction")
       inTransaction = true
     }
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    let wall = Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    let wall = wall ?? RecordStore.wallNow
     let sequence = lastSequence + 1
     encoder.begin(
       RecordEncoder.Numbers(
@@ -242,6 +243,12 @@ public final class RecordStore {
     try run(insert, "write a record")
     lastSequence = sequence
     appendedAt = now
+  }
+
+  private static var wallNow: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 
   private func add(_ text: String) -> Int? {
