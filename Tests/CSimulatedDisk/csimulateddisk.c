@@ -278,7 +278,7 @@ static int file_sync(sqlite3_file *base, int flags) {
     if (!apply(&file->platter, o)) return SQLITE_IOERR_NOMEM;
   forget_ops(file);
   // The first sync of a new file brings its name with it, as SQLite's own unix VFS does for logs and journals. The
-  // database's name is synced by the store, before anything is in it.
+  // database's name is synced by the store, before anything is in it: csd_sync_directory.
   if (h->named && h->named->now == file && h->named->platter != file) {
     release(h->named->platter);
     h->named->platter = file;
@@ -596,6 +596,16 @@ void csd_fail(csd_disk *disk, csd_fault fault, int64_t after, bool stays) {
 }
 
 void csd_lie(csd_disk *disk, uint32_t every) { disk->lie_every = every; }
+
+void csd_sync_directory(csd_disk *disk) {
+  for (int i = 0; i < NAMES_MAX; i++) {
+    name *n = &disk->names[i];
+    if (n->now == n->platter) continue;
+    if (n->now) n->now->references++;
+    release(n->platter);
+    n->platter = n->now;
+  }
+}
 
 csd_counts csd_counts_of(const csd_disk *disk) { return disk->counts; }
 

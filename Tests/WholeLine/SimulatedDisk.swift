@@ -154,6 +154,7 @@ final class SimulatedDisk {
     _ settings: LineSettings, laws: Laws, now: Nanoseconds
   ) throws(StorageFault) -> LineLoop.Recovery {
     let recovery = try LineLoop.Recovery.replayed(directory: directory, settings: settings)
+    csd_sync_directory(disk)
     var found: [Stored] = []
     do {
       try recovery.store.replay { found.append(Stored(record: $0.record, wall: $0.wall)) }

@@ -62,6 +62,9 @@ void csd_fail(csd_disk *disk, csd_fault fault, int64_t after, bool stays);
 // Every `every`th sync says that it is done and does nothing; 1: all of them, 0: none.
 void csd_lie(csd_disk *disk, uint32_t every);
 
+// The store has synced its directory by a system call of its own: names are as they are now.
+void csd_sync_directory(csd_disk *disk);
+
 // Turns a bit of a file on the platter and in the cache; false: the file is not so long.
 bool csd_flip(csd_disk *disk, const char *path, uint64_t bit);
 
