@@ -598,7 +598,7 @@ extension LineController {
   }
 
   /// Whether this unit is the one that holds the serial it was read with: of a duplicate, another unit does.
-  private func holdsSerial(_ open: OpenUnit, station: Int) -> Bool {
+  func holdsSerial(_ open: OpenUnit, station: Int) -> Bool {
     guard open.row >= 0, let index = batchIndex(open.batch), let pool = batches[index].pool else {
       return false
     }
