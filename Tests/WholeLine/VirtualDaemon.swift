@@ -135,10 +135,14 @@ struct VirtualDaemon {
     store = nil
   }
 
-  /// When it has something to do.
-  var nextEvent: Nanoseconds {
+  /// When it has something to do, or - stopped - the wire has; mutating only to look at the links in place.
+  mutating func nextMoment(isStopped: Bool) -> Nanoseconds {
     var next = Int64.max
-    for link in links { next = min(next, link.nextEvent ?? Int64.max) }
+    for index in links.indices {
+      next = min(next, links[index].nextExecution ?? Int64.max)
+      if !isStopped { next = min(next, links[index].nextEvent ?? Int64.max) }
+    }
+    if isStopped { return next }
     switch phase {
     case .committing(_, let until): next = min(next, max(until, stalledUntil))
     case .asleep:

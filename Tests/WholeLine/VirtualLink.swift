@@ -124,7 +124,7 @@ struct VirtualLink {
       case .read(let read):
         flight?.words = Array(try plc.read(read.address, count: read.count))
       case .write(let write):
-        laws.executes(write, station: settings.station, plc: plc)
+        laws.executes(write, station: settings.station, plc: &plc)
         try plc.write(write.address, write.words)
       }
     } catch {
@@ -149,6 +149,7 @@ struct VirtualLink {
   mutating func advance(
     now: Nanoseconds, wire: inout Wire, plc: inout SimulatedPLC, turns: UInt64, laws: Laws
   ) {
+    let isReachable = !wire.isCut && !wire.isSilent && plc.isPowered
     // A turn of the thread never takes more telegrams than this at one moment: each takes time on the wire.
     for _ in 0..<8 {
       if let flight {
@@ -162,7 +163,7 @@ struct VirtualLink {
           end(.telegramFailed, now: now, laws: laws)
         }
       }
-      guard let telegram = next(now: now, wire: wire, plc: plc, turns: turns, laws: laws) else {
+      guard let telegram = next(now: now, isReachable: isReachable, turns: turns, laws: laws) else {
         return
       }
       if case .write(let write) = telegram {
@@ -217,14 +218,14 @@ struct VirtualLink {
   }
 
   private mutating func next(
-    now: Nanoseconds, wire: Wire, plc: SimulatedPLC, turns: UInt64, laws: Laws
+    now: Nanoseconds, isReachable: Bool, turns: UInt64, laws: Laws
   ) -> Telegram? {
     let moment = Instant(nanoseconds: now)
     switch stage {
     case .down(let connectAt):
       takeOrders(now: now)
       guard now >= connectAt else { return nil }
-      guard !wire.isCut, !wire.isSilent, plc.isPowered else {
+      guard isReachable else {
         end(.cannotConnect, now: now, laws: laws)
         return nil
       }
@@ -233,7 +234,7 @@ struct VirtualLink {
       // What was lost while there was no link was not meant for this one.
       hasLostOrders = false
       stage = .readingHostBlock([])
-      return next(now: now, wire: wire, plc: plc, turns: turns, laws: laws)
+      return next(now: now, isReachable: isReachable, turns: turns, laws: laws)
     case .readingHostBlock(let words):
       let block = settings.blocks.hostBlock
       return .read(
@@ -265,7 +266,7 @@ struct VirtualLink {
       publish(now: now, laws: laws)
       pollAt = max(pollAt + settings.poll, now)
       stage = .serving
-      return next(now: now, wire: wire, plc: plc, turns: turns, laws: laws)
+      return next(now: now, isReachable: isReachable, turns: turns, laws: laws)
     case .ending(let fault):
       end(fault, now: now, laws: laws)
       return nil

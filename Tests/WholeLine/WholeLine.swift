@@ -113,7 +113,7 @@ package struct WholeLine {
     daemon?.end()
     let units = benches.flatMap(\.line.truth.units)
     return Result(
-      violations: laws.violations, story: laws.story, steps: laws.steps,
+      violations: laws.violations, story: laws.violations.isEmpty ? [] : laws.story, steps: laws.steps,
       nanoseconds: now - Plan.begin, units: units.count,
       passed: units.count { $0.end == .passed }, mischief: plan.mischief.count, kills: kills,
       cuts: Int(disk.cuts), faults: Int(disk.faults), verifications: disk.verifications,
@@ -158,11 +158,12 @@ package struct WholeLine {
 
   // MARK: One step
 
-  private var next: Nanoseconds {
+  /// When the next thing happens; mutating only to look at the benches in place.
+  private mutating func nextMoment() -> Nanoseconds {
     var next = waiting.first?.at ?? Int64.max
-    for bench in benches {
-      next = min(next, bench.line.nextEvent ?? Int64.max)
-      for orphan in bench.orphans { next = min(next, orphan.at) }
+    for index in benches.indices {
+      next = min(next, WholeLine.nextEvent(&benches[index].line))
+      for orphan in benches[index].orphans { next = min(next, orphan.at) }
     }
     for mend in mending { next = min(next, mend.at) }
     next = min(next, restartAt ?? Int64.max)
@@ -170,16 +171,17 @@ package struct WholeLine {
     // While the process stands still a command waits in its socket.
     if resumeAt == nil { next = min(next, person.nextLook) }
     if daemon != nil {
-      if resumeAt == nil { next = min(next, daemon?.nextEvent ?? Int64.max) }
-      for index in benches.indices {
-        next = min(next, daemon?.links[index].nextExecution ?? Int64.max)
-      }
+      next = min(next, daemon?.nextMoment(isStopped: resumeAt != nil) ?? Int64.max)
     }
     return next
   }
 
+  private static func nextEvent(_ line: inout SimulatedLine) -> Nanoseconds {
+    line.nextEvent ?? Int64.max
+  }
+
   private mutating func step() {
-    let next = next
+    let next = nextMoment()
     stepsAtMoment = next > now ? 0 : stepsAtMoment + 1
     if stepsAtMoment > 1000 {
       laws.broken("time stands still: somebody wants a turn and does nothing")
@@ -201,7 +203,7 @@ package struct WholeLine {
     if resumeAt == nil { live() }
     lookAtDisturbance()
     laws.steps += 1
-    for index in benches.indices { laws.check(benches[index].line, station: index) }
+    for index in benches.indices { laws.check(&benches[index].line, station: index) }
   }
 
   private mutating func live() {
@@ -389,7 +391,8 @@ package struct WholeLine {
       benches[index].unread.removeAll()
     }
     disk.restart(cut: death?.cutsPower ?? false)
-    laws.tell(death?.cutsPower ?? false ? "the power goes" : "the process is killed")
+    let cutsPower = death?.cutsPower ?? false
+    laws.tell(cutsPower ? "the power goes" : "the process is killed")
     if let nextStart = death?.nextStart { disk.die(after: nextStart) }
     restartAt = now + (death?.lasts ?? .milliseconds(200))
   }
