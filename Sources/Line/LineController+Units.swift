@@ -408,6 +408,13 @@ extension LineController {
         notice(.plcRestarted, .warning, message, station: station)
       }
     }
+    // No outcome will tell of them. What the PLC took, or takes from its ring yet, the link says after this.
+    if !stations[station].settings.gateOutcomes {
+      for open in stations[station].openUnits where open.verdict == .accept && !open.isMissing {
+        endInDoubt(
+          open, station: station, detail: "nobody knows whether the PLC has taken its accept")
+      }
+    }
     // A withdrawal that found no link: within its epoch the PLC still holds the accept.
     for open in stations[station].openUnits where open.isWithdrawn && !open.isMissing {
       order(station: station, unit: open.unit, open.verdict)

@@ -198,6 +198,9 @@ struct StationState: Sendable {
   }
 
   mutating func taken(_ record: Record) {
+    if openUnits.contains(where: { $0.unit == record.unit && $0.isMissing }) {
+      counters.inDoubt -= 1
+    }
     openUnits.removeAll { $0.unit == record.unit }
     counters.passed += 1
   }
