@@ -217,6 +217,7 @@ final class Laws {
       broken("law 3: unit \(record.unit) ended by its accept after another end")
     }
     stations[station].known[key]?.hasOutcome = true
+    stations[station].known[key]?.isMissing = false
     if record.state == .commissioned { commission(record.row) }
   }
 
