@@ -42,7 +42,7 @@ final class SimulatedDisk {
   /// What of `head` is surely on the platter.
   private var markOnPlatter: Data?
 
-  /// In memory where the machine has such a place; the folder of this process, made once.
+  /// What the directories of this process's disks begin with; in memory where the machine has such a place.
   private static let root: String = {
     let base =
       access("/dev/shm", W_OK) == 0
@@ -59,7 +59,7 @@ final class SimulatedDisk {
     self.isPrinted = isPrinted
     var random = random
     serials = (0..<batch.poolCount).map { Array(batch.serial($0).utf8) }
-    directory = "\(SimulatedDisk.root)/\(SimulatedDisk.count.add(1, ordering: .relaxed).newValue)"
+    directory = "\(SimulatedDisk.root).\(SimulatedDisk.count.add(1, ordering: .relaxed).newValue)"
     do {
       try FileManager.default.createDirectory(
         atPath: directory, withIntermediateDirectories: true)
@@ -83,8 +83,6 @@ final class SimulatedDisk {
     imported = nil
     csd_destroy(disk)
     try? FileManager.default.removeItem(atPath: directory)
-    // The last one takes the folder with it.
-    rmdir(SimulatedDisk.root)
   }
 
   // MARK: What goes wrong

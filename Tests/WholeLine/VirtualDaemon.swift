@@ -76,7 +76,7 @@ struct VirtualDaemon {
   private var lastGenerations: [LinkGeneration]
   private var acceptedUnits: [Set<UInt16>]
   /// What a mutant has called committed and keeps for the next turn.
-  private var notCommitted: [Record] = []
+  private var notCommitted: (records: [Record], wall: Int64) = ([], 0)
   /// Messages that found no room and that no turn has told of yet.
   private var messagesLost = 0
 
@@ -119,7 +119,8 @@ struct VirtualDaemon {
   /// Whether all that the core decided is on disk, and nothing waits for it.
   var isSettled: Bool {
     !isDead && phase == .asleep && reopenAt == nil && !hasWork && !life.hasFailed
-      && core.outbox.records.isEmpty && notCommitted.isEmpty
+      && core.outbox.records.isEmpty
+      && notCommitted.records.isEmpty
   }
 
   private static func core(
@@ -296,9 +297,10 @@ struct VirtualDaemon {
   private mutating func commit(
     _ records: [Record], at moment: Instant, wall: Int64
   ) throws(StorageFault) {
-    var records = records
+    var (records, wall) = (records, wall)
     if mutant == .commitsLate {
-      swap(&records, &notCommitted)
+      (records, notCommitted.records) = (notCommitted.records, records)
+      (wall, notCommitted.wall) = (notCommitted.wall, wall)
     }
     for record in records { try store?.append(record, at: moment, wall: wall) }
     try store?.commit()
