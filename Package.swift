@@ -125,7 +125,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "SimulationTests", dependencies: ["Simulation", "CLinux"], swiftSettings: strict),
-    .testTarget(name: "WholeLineTests", dependencies: ["WholeLine"], swiftSettings: strict),
+    .testTarget(
+      name: "WholeLineTests",
+      dependencies: ["WholeLine", "Daemon", "Records", "Line", "Simulation", "CSimulatedDisk"],
+      swiftSettings: strict),
     .testTarget(
       name: "ProcessTests",
       dependencies: [

@@ -229,7 +229,8 @@ final class SimulatedDisk {
         let slice = try reader.records(after: after, limit: 10_000)
         guard let last = slice.last else { break }
         for stored in slice
-        where Stored(record: stored.record, wall: stored.wall) != records[Int(stored.sequence) - 1] {
+        where Stored(record: stored.record, wall: stored.wall) != records[Int(stored.sequence) - 1]
+        {
           laws.broken("law 6: a bit turned in record \(stored.sequence), and the check passes it")
           return
         }

@@ -154,7 +154,8 @@ struct VirtualDaemon {
   }
 
   private var hasWork: Bool {
-    !frames.isEmpty || !commands.isEmpty || messagesLost > 0 || links.contains { !$0.events.isEmpty }
+    !frames.isEmpty || !commands.isEmpty || messagesLost > 0
+      || links.contains { !$0.events.isEmpty }
   }
 
   // MARK: What comes in

@@ -113,7 +113,8 @@ package struct WholeLine {
     daemon?.end()
     let units = benches.flatMap(\.line.truth.units)
     return Result(
-      violations: laws.violations, story: laws.violations.isEmpty ? [] : laws.story, steps: laws.steps,
+      violations: laws.violations, story: laws.violations.isEmpty ? [] : laws.story,
+      steps: laws.steps,
       nanoseconds: now - Plan.begin, units: units.count,
       passed: units.count { $0.end == .passed }, mischief: plan.mischief.count, kills: kills,
       cuts: Int(disk.cuts), faults: Int(disk.faults), verifications: disk.verifications,
@@ -376,7 +377,8 @@ package struct WholeLine {
       rejectsUnrecorded += killed.rejectsUnrecorded + killed.rejectsInTurn
       for index in benches.indices {
         guard let write = killed.links[index].writeUnderWay, random.below(2) == 0 else { continue }
-        benches[index].orphans.append((at: now + Nanoseconds(random.below(2_000_000)), write: write))
+        benches[index].orphans.append(
+          (at: now + Nanoseconds(random.below(2_000_000)), write: write))
       }
       killed.end()
       laws.ended(killed, disk: disk)
@@ -545,7 +547,8 @@ package struct WholeLine {
         continue
       }
       let state = pool.word(at: row).state
-      let isExplained = unit.isForgotten || unit.isCutOff || unit.isWithdrawnTooLate || hasPaused
+      let isExplained =
+        unit.isForgotten || unit.isCutOff || unit.isWithdrawnTooLate || hasPaused
         || hasStalled || hasFailedDisk || hasLostMessages
       if state != .commissioned,
         !(isExplained && [.inactive, .inDoubt, .encoded].contains(state))

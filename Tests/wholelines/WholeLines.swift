@@ -8,7 +8,8 @@ import WholeLine
 @main struct WholeLines: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "wholelines",
-    abstract: "Whole lines in virtual time: real core, records, links; a seed decides what goes wrong.")
+    abstract:
+      "Whole lines in virtual time: real core, records, links; a seed decides what goes wrong.")
 
   @Option(help: "The first seed; a fresh one where none is given.") var seed: UInt64?
   @Option(help: "How many seeds; 0: as many as the time allows.") var runs = 0
@@ -57,7 +58,8 @@ import WholeLine
     print(tally.sentence)
     print(
       String(
-        format: "%.2f line-hours in %.0f s: %.0f times real time, %.0f line-hours in a night of 8 hours",
+        format:
+          "%.2f line-hours in %.0f s: %.0f times real time, %.0f line-hours in a night of 8 hours",
         hours, took, hours * 3600 / took, hours / took * 28_800))
     guard failures.isEmpty else {
       for failure in failures { print(failure) }
