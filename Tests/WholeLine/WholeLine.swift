@@ -601,8 +601,9 @@ package struct WholeLine {
     let isExplained = unrecorded > 0 && counters.units >= counted - untold
     for difference in reckoning.differences {
       if isExplained, difference.hasPrefix("units:") { continue }
-      // The withdrawals of a core that takes over reach only a PLC that still holds the accepts.
-      if hasFailedDisk, difference.hasPrefix("verdict ") { continue }
+      // The withdrawals of a core that takes over reach only a PLC that still holds the accepts, and rejects that found no
+      // room in the ring of orders reach none.
+      if hasFailedDisk || hasLostMessages, difference.hasPrefix("verdict ") { continue }
       // A loop that stood still decides on units that are through the gate, or forgotten by the PLC, and counts them so.
       if hasStalled || hasPaused, !difference.hasPrefix("law broken"),
         !difference.hasPrefix("units:"), !difference.hasPrefix("serial ")
