@@ -14,6 +14,7 @@ DESTDIR ?=
 PREFIX ?= /usr
 SEED ?=
 FUZZ_SECONDS ?= 60
+SIM_SECONDS ?= 60
 KILLS ?= 300
 CUTS ?= 60
 ONLY ?=
@@ -83,9 +84,9 @@ tsan: packages ## rings, pool and links under the thread sanitizer, release; the
 	  || { tail .build-tsan/seeded-fault.log; echo "the seeded fault was NOT found"; exit 1; }
 
 .PHONY: sim
-sim: packages ## whole lines in virtual time; SEED=n for one seed
-	$(SWIFT_BUILD) --build-tests
-	LINEWARD_SEED=$(SEED) LINEWARD_SIM_RUNS=$(if $(SEED),1,200) swift test --skip-build --filter WholeLineTests
+sim: packages ## whole lines in virtual time, as many as SIM_SECONDS=60 hold; SEED=n for one
+	$(SWIFT_BUILD) -c release --product wholelines
+	$(RELEASE)/wholelines --seconds $(SIM_SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: crash
 crash: build ## the real daemon killed, and its power cut; KILLS=300 CUTS=60 SEED=n

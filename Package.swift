@@ -92,6 +92,19 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(name: "linewardfloor", dependencies: ["CModbus"]),
 
+    // Whole lines in virtual time, on a simulated disk: for `make sim` and `WholeLineTests`.
+    .target(
+      name: "CSimulatedDisk", path: "Tests/CSimulatedDisk",
+      linkerSettings: [.linkedLibrary("sqlite3")]),
+    .target(
+      name: "WholeLine",
+      dependencies: [
+        "Simulation", "Daemon", "PLCLink", "Devices", "Records", "Line", "Alarms", "CSimulatedDisk",
+      ], path: "Tests/WholeLine", swiftSettings: strict),
+    .executableTarget(
+      name: "wholelines", dependencies: ["WholeLine", argumentParser], path: "Tests/wholelines",
+      swiftSettings: strict),
+
     // Tests.
     .testTarget(
       name: "GS1Tests", dependencies: ["GS1", "CAllocations"], resources: [.copy("Fixtures")],
@@ -124,7 +137,8 @@ let package = Package(
       name: "SimulationTests", dependencies: ["Simulation", "CLinux"], swiftSettings: strict),
     .testTarget(
       name: "WholeLineTests",
-      dependencies: ["Simulation", "PLCLink", "Devices", "Line", "Alarms"], swiftSettings: strict),
+      dependencies: ["WholeLine", "Daemon", "Records", "Line", "Simulation", "CSimulatedDisk"],
+      swiftSettings: strict),
     .testTarget(
       name: "ProcessTests",
       dependencies: [

@@ -153,50 +153,17 @@ final class Composition: Sendable {
 
   /// Opens the records and replays them into a core: the one way back after a start, a crash and a storage fault.
   static func recover(_ configuration: Configuration) throws(StorageFault) -> LineLoop.Recovery {
-    let directory = configuration.storage.directory
-    let store = try RecordStore(directory: directory, line: configuration.line.id)
-    var core = LineController(settings: Composition.lineSettings(configuration))
-    do {
-      // Pools of closed batches would only take memory: find out which are closed before loading any.
-      var closed: Set<UInt32> = []
-      try store.replay { stored in
-        if stored.record.kind == .batchClosed { closed.insert(stored.record.batch) }
-      }
-      try store.replay { stored in
-        if stored.record.kind == .batchOpened {
-          let description = try BatchDescription(encoded: stored.record.raw)
-          let number = stored.record.batch
-          let pool =
-            closed.contains(number)
-            ? nil
-            : try SerialFile.load(
-              path: SerialFile.path(number: number, directory: directory),
-              expectedHash: description.sha256)
-          core.adopt(
-            Batch(
-              number: number, id: description.id, gtin: description.gtin, lot: description.lot,
-              expiry: description.expiry, poolCount: description.count,
-              serialsHash: description.sha256, printed: description.printed, pool: pool))
-        }
-        core.replay(stored.record, wall: stored.wall)
-      }
-    } catch let fault as StorageFault {
-      store.close()
-      throw fault
-    } catch {
-      store.close()
-      throw StorageFault(
-        .corrupt, "The records in \(directory) cannot be replayed: \(error).", path: directory)
-    }
-    core.begin(
+    var recovery = try LineLoop.Recovery.replayed(
+      directory: configuration.storage.directory, settings: Composition.lineSettings(configuration))
+    recovery.core.begin(
       detail: "Lineward \(LinewardDaemon.version)",
-      recorded: RecordedSettings.encoded(core.settings), wall: Clock.wall)
-    if let exchange = store.keyExchange {
-      core.step(
+      recorded: RecordedSettings.encoded(recovery.core.settings), wall: Clock.wall)
+    if let exchange = recovery.store.keyExchange {
+      recovery.core.step(
         .surroundings(.signingKeyExchanged, stands: true, message: exchange), now: Clock.now,
         wall: Clock.wall)
     }
-    return LineLoop.Recovery(store: store, core: core)
+    return recovery
   }
 
   static func lineSettings(_ configuration: Configuration) -> LineSettings {

@@ -274,7 +274,7 @@ final class ControlDesk: Sendable {
             .batchOpen(batch, description: description.encoded), actor: peer.actor
           ) { result in
             // A batch that was not recorded does not exist, and neither may its file.
-            if case .done = result {} else { SerialImporter.discard(imported) }
+            SerialImporter.settle(imported, after: result)
             responder.finish(result.reply)
             done.signal()
           })

@@ -28,8 +28,10 @@ package final class LineLoop: @unchecked Sendable {
 
   /// How the store is opened, at the start and after a storage fault.
   package struct Recovery {
-    var store: RecordStore
-    var core: LineController
+    /// What records go to.
+    package var store: RecordStore
+    /// What was replayed from it.
+    package var core: LineController
 
     /// Joins a store and the core that was replayed from it.
     package init(store: RecordStore, core: LineController) {

@@ -464,6 +464,13 @@ extension LineController {
         }
       }
     }
+    // No outcome will tell of them. What the PLC took, or takes from its ring yet, the link says after this.
+    if !stations[station].settings.gateOutcomes {
+      for open in stations[station].openUnits where open.verdict == .accept && !open.isMissing {
+        endInDoubt(
+          open, station: station, detail: "nobody knows whether the PLC has taken its accept")
+      }
+    }
     // A withdrawal that found no link: within its epoch the PLC still holds the accept.
     for open in stations[station].openUnits where open.isWithdrawn && !open.isMissing {
       order(station: station, unit: open.unit, open.verdict)
@@ -682,7 +689,7 @@ extension LineController {
   }
 
   /// Whether this unit is the one that holds the serial it was read with: of a duplicate, another unit does.
-  private func holdsSerial(_ open: OpenUnit, station: Int) -> Bool {
+  func holdsSerial(_ open: OpenUnit, station: Int) -> Bool {
     guard open.row >= 0, let index = batchIndex(open.batch), let pool = batches[index].pool else {
       return false
     }

@@ -136,7 +136,7 @@ public struct LineReplay: Sendable {
         $0.unit == record.unit && !$0.isMissing
       }
       guard let open, open.batch == record.batch, open.row == record.row,
-        record.state == (open.row >= 0 ? .inDoubt : nil)
+        record.state == (line.holdsSerial(open, station: station) ? .inDoubt : nil)
       else {
         throw Impossible(
           sentence: "unit \(record.unit) is recorded without an outcome, and it is no such unit")

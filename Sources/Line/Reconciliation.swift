@@ -195,7 +195,9 @@ public struct Reconciler: Sendable {
       units[key]?.accepted = false
       if !hasGate(key.station), units.removeValue(forKey: key) != nil { result.rejected += 1 }
     case .acceptTaken:
-      if units.removeValue(forKey: key) != nil { pass(record.row) }
+      guard let unit = units.removeValue(forKey: key) else { return }
+      if unit.isMissing { result.inDoubt -= 1 }
+      pass(record.row)
     case .outcomeMissing:
       guard units[key]?.isMissing == false else { return }
       units[key]?.isMissing = true

@@ -237,7 +237,10 @@ struct StationState: Sendable {
   }
 
   mutating func taken(_ record: Record) {
-    if let index = openUnits.index(of: record.unit) { openUnits.remove(at: index) }
+    if let index = openUnits.index(of: record.unit) {
+      if openUnits[index].isMissing { counters.inDoubt -= 1 }
+      openUnits.remove(at: index)
+    }
     counters.passed += 1
   }
 

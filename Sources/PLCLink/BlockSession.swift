@@ -429,14 +429,18 @@ public struct BlockSession: Sendable {
       }
     }
     if let hostBlock, sameEpoch {
+      let ring = Array(hostBlock[RegisterMap.ringOffset...])
       writer = VerdictWriter(
-        slots: slots, epoch: snapshot.epoch, taken: snapshot.verdictTaken,
-        ring: Array(hostBlock[RegisterMap.ringOffset...]), now: now)
+        slots: slots, epoch: snapshot.epoch, taken: snapshot.verdictTaken, ring: ring, now: now)
       if var before = verdictsBefore, before.epoch == snapshot.epoch {
         takenBefore = before.reached(snapshot.verdictTaken) ?? []
         for reject in before.rejectsMissing(after: writer) {
           _ = writer.add(unit: reject.unit, reject.verdict)
         }
+      } else {
+        // The records may lack what a daemon was told just before it died.
+        takenBefore = VerdictWriter.takenBefore(
+          slots: slots, epoch: snapshot.epoch, taken: snapshot.verdictTaken, ring: ring)
       }
       steps = [.header(echo: snapshot.epoch)]
     } else if mapKnown {

@@ -58,6 +58,23 @@ struct VerdictWriter: Sendable {
     }
   }
 
+  /// The unbroken run of right slots in `ring` that ends at `taken`, oldest first: what the PLC took from a life before.
+  static func takenBefore(
+    slots: Int, epoch: UInt16, taken: UInt16, ring: [UInt16]
+  ) -> [RingSlot] {
+    var run: [RingSlot] = []
+    var sequence = taken
+    while sequence != 0, run.count < slots,
+      let slot = RingSlot(
+        ring, at: RegisterMap.slotCount * (Int(sequence) % slots), expecting: sequence,
+        epoch: epoch)
+    {
+      run.append(slot)
+      sequence = sequence == 1 ? Counter.max : sequence - 1
+    }
+    return run.reversed()
+  }
+
   private var lastSequence: UInt16 { outstanding.last?.slot.sequence ?? taken }
 
   /// Queues a verdict after all earlier ones; false when there are too many.

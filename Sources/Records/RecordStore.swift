@@ -154,7 +154,8 @@ public final class RecordStore {
         try database.execute(sql: "PRAGMA trusted_schema = OFF")
         try RecordSchema.migrate(database)
         // What a fault or a crash left in the log comes into the database and is synced there, before anything is
-        // built on it: pages of the log that a failed sync left behind need not be on disk.
+        // built on it.
+        try LogPages.writeAgain(database.sqliteConnection, path)
         var pages: Int32 = 0
         var moved: Int32 = 0
         let code = sqlite3_wal_checkpoint_v2(
@@ -516,6 +517,36 @@ private final class LogPages {
           connection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
         return code == SQLITE_BUSY ? SQLITE_OK : code
       }, count)
+  }
+
+  /// Writes the log's bytes in place once more and syncs them.
+  ///
+  /// After a failed sync the kernel calls pages clean that are on no disk: the log reads as if it were whole, a later sync
+  /// has nothing to write, and a power cut while the database is being built on it would leave both in pieces.
+  static func writeAgain(_ connection: OpaquePointer?, _ path: String) throws(StorageFault) {
+    var log: UnsafeMutablePointer<sqlite3_file>?
+    guard
+      sqlite3_file_control(connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK,
+      let log, let calls = log.pointee.pMethods?.pointee
+    else { return }
+    // SQLite's own calls take less than 128 KiB at a time.
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 4096)
+    defer { block.deallocate() }
+    var size: Int64 = 0
+    var code = calls.xFileSize(log, &size)
+    var offset: Int64 = 0
+    while code == SQLITE_OK && offset < size {
+      let count = Int32(min(Int64(block.count), size - offset))
+      code = calls.xRead(log, block.baseAddress, count, offset)
+      if code == SQLITE_OK { code = calls.xWrite(log, block.baseAddress, count, offset) }
+      offset += Int64(count)
+    }
+    if code == SQLITE_OK && size > 0 { code = calls.xSync(log, SQLITE_SYNC_NORMAL) }
+    guard code == SQLITE_OK else {
+      throw .sqlite(
+        code, systemError: sqlite3_system_errno(connection),
+        text: String(cString: sqlite3_errstr(code)), "make the log durable", path: path)
+    }
   }
 
   func forget(_ connection: OpaquePointer?) { sqlite3_wal_hook(connection, nil, nil) }

@@ -96,6 +96,17 @@ public enum SerialImporter {
       pool: pool, sha256: sha256, file: SerialFile.name(number: number), path: path, hold: copy)
   }
 
+  /// Does with the serials what the answer to the command that opens their batch asks for.
+  ///
+  /// After a storage fault nobody knows whether the record that names them is on disk, and if it is, the records are not
+  /// opened again without them. The next opening sets them aside where it is not.
+  public static func settle(_ imported: Imported, after result: CommandResult) {
+    switch result {
+    case .done, .storageFault: break
+    case .refused, .unknown: discard(imported)
+    }
+  }
+
   /// Removes serials again whose batch was refused after all.
   public static func discard(_ imported: Imported) {
     unlink(imported.path)

@@ -10,12 +10,15 @@ public struct PackedBatch: Sendable, Hashable {
   public var expiry: String
   /// How many serials its pool has.
   public var poolCount: Int
+  /// Where its serials begin, for a printer that has only a part of the pool.
+  public var first: Int
 
   /// Makes a batch.
   public init(
     id: String = "DEMO-1", gtin: String = "09506000134352", lot: String = "LOT-A7",
-    expiry: String = "280331", poolCount: Int = 2000
+    expiry: String = "280331", poolCount: Int = 2000, first: Int = 0
   ) {
+    self.first = first
     self.id = id
     self.gtin = gtin
     self.lot = lot
@@ -26,7 +29,7 @@ public struct PackedBatch: Sendable, Hashable {
   /// The pool's serial of this number, from 0: the same for every seed, ten characters, not in sorted order.
   public func serial(_ number: Int) -> String {
     // Multiplying by a number prime to 2^31 only shuffles: no serial comes twice among 2^31.
-    let shuffled = (number &* 1_103_515_245 &+ 12345) & 0x7FFF_FFFF
+    let shuffled = ((first + number) &* 1_103_515_245 &+ 12345) & 0x7FFF_FFFF
     let digits = String(shuffled, radix: 32, uppercase: true)
     return "S" + String(repeating: "0", count: max(0, 7 - digits.count)) + digits + "z"
   }

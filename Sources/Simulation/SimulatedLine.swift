@@ -190,6 +190,7 @@ public struct SimulatedLine: Sendable {
         case (_, _): .rejected
         }
       plc.ended(number(of: item), as: seen)
+      if !plc.settings.reportsOutcomes { truth.leftUnreported(item.index) }
     }
   }
 

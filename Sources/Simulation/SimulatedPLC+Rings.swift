@@ -32,6 +32,7 @@ extension SimulatedPLC {
   public mutating func ended(_ number: UInt16?, as seen: Outcome) {
     guard isPowered, let index = held.firstIndex(where: { $0.number == number }) else { return }
     let unit = held.remove(at: index)
+    guard settings.reportsOutcomes else { return }
     let outcome: Outcome =
       seen == .rejected && unit.standing == .unjudged ? .noVerdictInTime : seen
     unwritten.append((unit: unit.number, outcome: outcome))

@@ -28,6 +28,8 @@ public struct SimulatedPLC: Sendable {
     /// Publishes each outcome in two halves, one scan apart, its sequence already with the first: what a reader sees
     /// that catches a PLC in the middle of a copy.
     public var tearsOutcomes = false
+    /// Whether it reports what happened at the gate (`gate_outcomes`).
+    public var reportsOutcomes = true
 
     /// The contract's defaults.
     public init() {}
@@ -227,6 +229,17 @@ public struct SimulatedPLC: Sendable {
     hostHeartbeatAt = nil
     publish()
     nextScan = now + settings.scanCycle
+  }
+
+  /// Counts on from `number`, as one that has run for long with a host: all is taken and recorded up to there.
+  public mutating func age(to number: UInt16) {
+    registers[settings.hostBase + RegisterMap.Host.version] = RegisterMap.version
+    registers[settings.hostBase + RegisterMap.Host.epoch] = epoch
+    unitCount = number
+    verdictTaken = number
+    outcomeWritten = settings.reportsOutcomes ? number : 0
+    outcomeRecorded = outcomeWritten
+    publish()
   }
 
   // MARK: The scan

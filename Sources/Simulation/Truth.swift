@@ -35,6 +35,8 @@ public struct Truth: Sendable {
     public internal(set) var end: End?
     /// What the PLC reported of it.
     public internal(set) var outcome: Outcome?
+    /// It left, and its PLC reports no outcomes.
+    public internal(set) var isUnreported = false
     /// The host has said that this report is on disk.
     public internal(set) var isRecorded = false
     /// The PLC restarted before the host had recorded its outcome: nobody can tell the daemon any more.
@@ -102,6 +104,12 @@ public struct Truth: Sendable {
   public mutating func linkDisturbed(_ isDisturbed: Bool) {
     isLinkDisturbed = isDisturbed
     for index in openIndices { units[index].isCutOff = true }
+  }
+
+  /// A unit is behind the sensors of a PLC that reports no outcomes.
+  public mutating func leftUnreported(_ index: Int) {
+    units[index].isUnreported = true
+    units[index].acceptStands = false
   }
 
   /// This unit's message and another's came as one.
@@ -215,7 +223,7 @@ public struct Truth: Sendable {
 
   /// Units whose end the PLC has not reported: the last few.
   private var openIndices: [Int] {
-    Array(units.indices.reversed().prefix { units[$0].outcome == nil })
+    Array(units.indices.reversed().prefix { units[$0].outcome == nil && !units[$0].isUnreported })
   }
 
   private func name(_ index: Int) -> String {

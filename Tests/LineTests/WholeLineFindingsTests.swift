@@ -102,4 +102,21 @@ import Testing
     #expect(rig.verdict(of: 1) == .trackingInDoubt)
     #expect(rig.reasons.contains(.trackingInDoubt))
   }
+
+  @Test func withoutOutcomesALostLinkLeavesNoUnitOpenForEver() {
+    var station = Rig.station
+    station.gateOutcomes = false
+    var rig = Rig.running(station: station)
+    #expect(rig.unit(Rig.scan(Rig.serial(1))) == .accept)
+    rig.step(.plc(station: 0, .lost(.telegramFailed)))
+    rig.generation = 2
+    rig.link(newEpoch: false)
+    // Nobody knows whether the accept was taken, and no outcome will ever tell.
+    #expect(rig.state(1) == .inDoubt)
+    #expect(rig.line.status.stations[0].openUnits == 0 && rig.counters.inDoubt == 1)
+    // The link read it in its own ring.
+    rig.step(.plc(station: 0, .taken(unit: 1, verdict: 1)))
+    #expect(rig.state(1) == .commissioned)
+    #expect(rig.counters.inDoubt == 0 && rig.counters.passed == 1)
+  }
 }

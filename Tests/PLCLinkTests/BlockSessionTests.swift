@@ -614,6 +614,42 @@ import Testing
   }
 }
 
+@Suite struct TakenBeforeTests {
+  @Test func verdictsThatThePLCTookFromALifeBeforeAreToldByTheRing() {
+    let bench = SessionBench()
+    bench.host(9, 7)
+    for sequence in UInt16(1)...3 { bench.putVerdict(sequence, unit: 40 + sequence, 1) }
+    bench.putVerdict(4, unit: 44, 2)
+    bench.putVerdict(5, unit: 45, 1)
+    // What a lap before has left of another epoch ends the run.
+    bench.putVerdict(1, unit: 41, 1, epoch: 6)
+    bench.plc(5, 4)
+    bench.connect()
+    bench.poll()
+    let taken = bench.events().filter { if case .taken = $0 { true } else { false } }
+    #expect(
+      taken == [
+        .taken(unit: 42, verdict: 1), .taken(unit: 43, verdict: 1), .taken(unit: 44, verdict: 2),
+      ])
+    bench.plc(5, 5)
+    bench.poll()
+    #expect(bench.events().contains(.taken(unit: 45, verdict: 1)))
+  }
+
+  @Test func theyAreToldOverTheWrapAndNoMoreThanTheRingHolds() {
+    let bench = SessionBench(slots: 8)
+    bench.host(9, 7)
+    for sequence in [65500, 65501, 65502, 65503, 65504, 1, 2, 3] as [UInt16] {
+      bench.putVerdict(sequence, unit: sequence, 1)
+    }
+    bench.plc(5, 3)
+    bench.connect()
+    bench.poll()
+    let taken = bench.events().filter { if case .taken = $0 { true } else { false } }
+    #expect(taken.first == .taken(unit: 65500, verdict: 1) && taken.count == 8)
+  }
+}
+
 @Suite struct EpochTests {
   @Test func aNewEpochIsShakenHandsInTheContractsOrder() throws {
     let bench = SessionBench(slots: 32, epoch: 9)

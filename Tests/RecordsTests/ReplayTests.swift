@@ -115,6 +115,20 @@ import Testing
     #expect(verified.firstBad?.message.contains("as printed, which") == true)
   }
 
+  @Test("a duplicate that nobody saw leave leaves the serial to its bearer")
+  func duplicateWithoutOutcome() throws {
+    let report = try played { line in
+      try line.openBatch(serials: ["A1"])
+      try line.command(.batchStart(id: nil))
+      try line.release()
+      try line.unit(PlayedLine.scan("A1"), .passed)
+      try line.unit(PlayedLine.scan("A1"))
+      try line.wait(milliseconds: 5100)
+      #expect(line.line.status.stations[0].counters.inDoubt == 1)
+    }
+    #expect(report.agrees && report.verdicts == 2, "\(report)")
+  }
+
   @Test("each verdict is judged by the settings of its moment")
   func reload() throws {
     let report = try played { line in

@@ -19,6 +19,7 @@ struct Person {
   private(set) var lastAnswer = "nothing was answered yet"
   private var nextID: UInt64 = 1
   private var closing: Set<UInt64> = []
+  private var opening: Set<UInt64> = []
 
   init(random: SeededRandom, restlessness: Int) {
     self.random = random
@@ -27,32 +28,37 @@ struct Person {
 
   /// Looks at the line, and gives the commands that come to mind.
   mutating func look(
-    _ daemon: inout VirtualDaemon?, disk: VirtualDisk, settings: LineSettings, now: Nanoseconds,
+    _ daemon: inout VirtualDaemon?, disk: SimulatedDisk, settings: LineSettings, now: Nanoseconds,
     laws: Laws
   ) {
     nextLook = now + .milliseconds(20 + Int64(random.below(isMending ? 300 : 600)))
     guard daemon != nil else { return }
-    hear(&daemon, laws: laws)
+    hear(&daemon, disk: disk, laws: laws)
     guard let status = daemon?.core.status else { return }
     for command in commands(status, disk: disk, settings: settings) {
       if case .batchClose = command { closing.insert(nextID) }
+      if case .batchOpen = command { opening.insert(nextID) }
       daemon?.command(nextID, command)
       nextID += 1
     }
   }
 
-  private mutating func hear(_ daemon: inout VirtualDaemon?, laws: Laws) {
+  /// Nobody answers any more what was asked before.
+  mutating func daemonEnded() { opening.removeAll() }
+
+  private mutating func hear(_ daemon: inout VirtualDaemon?, disk: SimulatedDisk, laws: Laws) {
     for reply in daemon?.replies ?? [] {
       lastAnswer = "\(reply.result)"
       laws.tell("answer: \(reply.result)")
       if case .done("released") = reply.result { releases += 1 }
+      if opening.remove(reply.id) != nil { disk.batchAnswered(reply.result) }
       if closing.contains(reply.id), case .done = reply.result { hasLeft = true }
     }
     daemon?.replies.removeAll()
   }
 
   private mutating func commands(
-    _ status: LineStatus, disk: VirtualDisk, settings: LineSettings
+    _ status: LineStatus, disk: SimulatedDisk, settings: LineSettings
   ) -> [LineCommand] {
     if random.happens(perMillion: restlessness) { return [whim(status, settings)] }
     if isLeaving {
@@ -60,7 +66,9 @@ struct Person {
       return isAboutToClose ? [] : [.batchClose(id: nil)]
     }
     guard let batch = status.batch else {
-      return [.batchOpen(disk.freshBatch(number: 1), description: [])]
+      // An import is under way until its answer is there.
+      guard opening.isEmpty, let opened = disk.batchToOpen(number: 1) else { return [] }
+      return [.batchOpen(opened.batch, description: opened.description)]
     }
     if batch.state != .running { return [.batchStart(id: batch.id)] }
     guard !status.permit else { return [] }

@@ -49,15 +49,24 @@ struct VirtualLink {
   }
 
   struct Settings {
+    /// The station that it belongs to.
+    var station = 0
     var blocks: BlockSession.Settings
     var poll: Nanoseconds = .milliseconds(10)
     var timeout: Nanoseconds = .milliseconds(500)
+    /// Room for events; without enough for a poll the link does not poll.
+    var eventsMax = 4096
   }
+
+  /// Events that a poll has at most, as `LinkWorker` reckons.
+  static let eventsPerPollMax = 96
 
   let settings: Settings
   private(set) var session: BlockSession
   /// Orders posted by the line loop.
   var orders: [PLCOrder] = []
+  /// An order found no room: the connection ends.
+  var hasLostOrders = false
   /// Events for the line loop, with their moment.
   var events: [(at: Nanoseconds, event: PLCEvent)] = []
   private var stage: Stage
@@ -115,7 +124,7 @@ struct VirtualLink {
       case .read(let read):
         flight?.words = Array(try plc.read(read.address, count: read.count))
       case .write(let write):
-        laws.executes(write, plc: plc, now: now)
+        laws.executes(write, station: settings.station, plc: &plc)
         try plc.write(write.address, write.words)
       }
     } catch {
@@ -140,6 +149,7 @@ struct VirtualLink {
   mutating func advance(
     now: Nanoseconds, wire: inout Wire, plc: inout SimulatedPLC, turns: UInt64, laws: Laws
   ) {
+    let isReachable = !wire.isCut && !wire.isSilent && plc.isPowered
     // A turn of the thread never takes more telegrams than this at one moment: each takes time on the wire.
     for _ in 0..<8 {
       if let flight {
@@ -153,11 +163,11 @@ struct VirtualLink {
           end(.telegramFailed, now: now, laws: laws)
         }
       }
-      guard let telegram = next(now: now, wire: wire, plc: plc, turns: turns, laws: laws) else {
+      guard let telegram = next(now: now, isReachable: isReachable, turns: turns, laws: laws) else {
         return
       }
       if case .write(let write) = telegram {
-        laws.launches(write, isFirst: writes == 0, now: now)
+        laws.launches(write, station: settings.station, isFirst: writes == 0)
         writes += 1
       }
       launch(telegram, now: now, wire: &wire)
@@ -208,21 +218,23 @@ struct VirtualLink {
   }
 
   private mutating func next(
-    now: Nanoseconds, wire: Wire, plc: SimulatedPLC, turns: UInt64, laws: Laws
+    now: Nanoseconds, isReachable: Bool, turns: UInt64, laws: Laws
   ) -> Telegram? {
     let moment = Instant(nanoseconds: now)
     switch stage {
     case .down(let connectAt):
       takeOrders(now: now)
       guard now >= connectAt else { return nil }
-      guard !wire.isCut, !wire.isSilent, plc.isPowered else {
+      guard isReachable else {
         end(.cannotConnect, now: now, laws: laws)
         return nil
       }
       connectedAt = now
       writes = 0
+      // What was lost while there was no link was not meant for this one.
+      hasLostOrders = false
       stage = .readingHostBlock([])
-      return next(now: now, wire: wire, plc: plc, turns: turns, laws: laws)
+      return next(now: now, isReachable: isReachable, turns: turns, laws: laws)
     case .readingHostBlock(let words):
       let block = settings.blocks.hostBlock
       return .read(
@@ -240,6 +252,10 @@ struct VirtualLink {
       }
       publish(now: now, laws: laws)
       guard now >= pollAt else { return nil }
+      guard events.count + VirtualLink.eventsPerPollMax <= settings.eventsMax else {
+        pollAt = now + settings.poll
+        return nil
+      }
       stage = .polling
       return .read(settings.blocks.plcHeader)
     case .polling:
@@ -250,7 +266,7 @@ struct VirtualLink {
       publish(now: now, laws: laws)
       pollAt = max(pollAt + settings.poll, now)
       stage = .serving
-      return next(now: now, wire: wire, plc: plc, turns: turns, laws: laws)
+      return next(now: now, isReachable: isReachable, turns: turns, laws: laws)
     case .ending(let fault):
       end(fault, now: now, laws: laws)
       return nil
@@ -259,7 +275,8 @@ struct VirtualLink {
 
   /// The last telegram of a connection that the session itself wants to end.
   private mutating func ending(now: Nanoseconds, turns: UInt64) -> Telegram? {
-    guard let fault = session.fault else { return nil }
+    guard let fault = hasLostOrders ? .reconnecting : session.fault else { return nil }
+    hasLostOrders = false
     stage = .ending(fault)
     return session.withdrawal(now: Instant(nanoseconds: now), lineTurns: turns).map { .write($0) }
   }
@@ -271,7 +288,7 @@ struct VirtualLink {
 
   private mutating func publish(now: Nanoseconds, laws: Laws) {
     for event in session.takeEvents() {
-      laws.linkSays(event)
+      laws.linkSays(event, station: settings.station)
       events.append((at: now, event: event))
     }
   }

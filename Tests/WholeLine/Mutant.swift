@@ -1,5 +1,5 @@
 /// A law broken on purpose, between the real parts: each has to be caught, or the checkers could not fail.
-enum Mutant: String, CaseIterable, Sendable {
+package enum Mutant: String, CaseIterable, Sendable {
   /// Accepts go out before their record is on disk.
   case acceptsBeforeRecord
   /// The permit goes out before its record is on disk.
@@ -20,4 +20,10 @@ enum Mutant: String, CaseIterable, Sendable {
   case oneMessageLate
   /// A release that was refused raises the permit all the same.
   case releasesAlways
+  /// A turn's records are called committed one turn before they are.
+  case commitsLate
+  /// The disk says that it syncs and does nothing: a store that forgets to sync would look the same.
+  case diskLies
+  /// Every fourth sync is forgotten.
+  case diskLiesAtTimes
 }

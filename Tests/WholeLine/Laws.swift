@@ -25,36 +25,56 @@ final class Laws {
 
   /// The first laws broken, each in a sentence.
   private(set) var violations: [String] = []
-  /// The last things that happened, for whoever has to understand a violation.
-  private(set) var story: [String] = []
+  /// The last things that happened, in a ring, each made to words only when somebody asks: most runs tell nobody.
+  private var told: [(at: Nanoseconds, words: () -> String)] = []
+  private var toldNext = 0
   /// Steps after which the laws were asked.
-  private(set) var steps = 0
+  var steps = 0
   var now: Nanoseconds = 0
+  /// Wall time, milliseconds since 1970.
+  var wall: Int64 = 0
+
+  /// What is known of one station.
+  private struct Station {
+    let blocks: BlockSession.Settings
+    /// Whether its PLC reports outcomes.
+    let hasOutcomes: Bool
+    var epochOnDisk: UInt16 = 0
+    var known: [Key: Known] = [:]
+    var outcomeOnDisk: [UInt16: UInt16] = [:]
+    var permitSent = false
+    var unitAtLink: UInt16 = 0
+    var healthySince: Nanoseconds?
+    var isLinked = false
+    var settledUnits = 0
+    var truthSeen = 0
+
+    func key(_ unit: UInt16) -> Key { Key(epoch: epochOnDisk, unit: unit) }
+  }
 
   private let batch: PackedBatch
-  private let blocks: BlockSession.Settings
+  private var stations: [Station]
   /// A withdrawal or a stop is with the PLC this long after it was recorded, on a healthy link.
   private let reaction: Nanoseconds = .milliseconds(100)
   private static let storyMax = 200
 
-  private var epochOnDisk: UInt16 = 0
-  private var known: [Key: Known] = [:]
-  private var outcomeOnDisk: [UInt16: UInt16] = [:]
   private var commissioned: Set<Int32> = []
   private var mayRise = false
-  private var permitSent = false
   private var stopRecordedAt: Nanoseconds?
-  private var unitAtLink: UInt16 = 0
-  private var healthySince: Nanoseconds?
-  /// Whether the link says that it stands.
-  private(set) var isLinked = false
-  private var settledUnits = 0
-  private var truthSeen = 0
-  private var releases = 0
 
-  init(_ batch: PackedBatch, blocks: BlockSession.Settings) {
+  init(_ batch: PackedBatch, _ plan: Plan) {
     self.batch = batch
-    self.blocks = blocks
+    stations = zip(plan.machines, plan.settings.stations).map {
+      Station(blocks: $0.link.blocks, hasOutcomes: $1.gateOutcomes)
+    }
+  }
+
+  /// Whether a station's link says that it stands.
+  func isLinked(_ station: Int) -> Bool { stations[station].isLinked }
+
+  /// Whether a record says that a unit's accept was withdrawn.
+  func wasWithdrawn(station: Int, epoch: UInt16, unit: UInt16) -> Bool {
+    stations[station].known[Key(epoch: epoch, unit: unit)]?.withdrawnAt != nil
   }
 
   func broken(_ sentence: String) {
@@ -62,9 +82,19 @@ final class Laws {
     tell("BROKEN: \(sentence)")
   }
 
-  func tell(_ sentence: String) {
-    if story.count == Laws.storyMax { story.removeFirst() }
-    story.append("\(now / 1_000) µs  \(sentence)")
+  func tell(_ words: @autoclosure @escaping () -> String) {
+    if told.count < Laws.storyMax {
+      told.append((at: now, words: words))
+    } else {
+      told[toldNext] = (at: now, words: words)
+    }
+    toldNext = (toldNext + 1) % Laws.storyMax
+  }
+
+  /// The last things that happened, for whoever has to understand a violation.
+  var story: [String] {
+    let inOrder = told.count < Laws.storyMax ? told[...] : told[toldNext...] + told[..<toldNext]
+    return inOrder.map { "\($0.at / 1_000) µs  \($0.words())" }
   }
 
   func note(_ notice: Notice) { tell("journal: \(notice.text)") }
@@ -72,10 +102,12 @@ final class Laws {
   // MARK: What happens
 
   /// Telegrams go their way in time from here on, or - with `false` - not until it is said again.
-  func healthy(_ isHealthy: Bool) { healthySince = isHealthy ? now : nil }
+  func healthy(_ isHealthy: Bool, station: Int) {
+    stations[station].healthySince = isHealthy ? now : nil
+  }
 
   func daemonEnded() {
-    isLinked = false
+    for station in stations.indices { stations[station].isLinked = false }
     tell("the daemon ends")
   }
 
@@ -85,19 +117,20 @@ final class Laws {
     tell("the daemon starts")
   }
 
-  func linkSays(_ event: PLCEvent) {
+  func linkSays(_ event: PLCEvent, station: Int) {
     switch event {
     case .linked(_, let isNewEpoch, let snapshot):
       mayRise = false
-      isLinked = true
-      unitAtLink = snapshot.lastUnit
-      tell("link: linked, new epoch \(isNewEpoch), last unit \(snapshot.lastUnit)")
+      stations[station].isLinked = true
+      stations[station].unitAtLink = snapshot.lastUnit
+      tell("link \(station + 1): linked, new epoch \(isNewEpoch), last unit \(snapshot.lastUnit)")
     case .lost(let fault):
       mayRise = false
-      isLinked = false
-      tell("link: lost, \(fault.phrase)")
+      stations[station].isLinked = false
+      tell("link \(station + 1): lost, \(fault.phrase)")
     case .changed: break
-    case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable: tell("link: \(event)")
+    case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable:
+      tell("link \(station + 1): \(event)")
     }
   }
 
@@ -116,41 +149,43 @@ final class Laws {
   func durable(_ records: [Record], now: Nanoseconds) {
     var withdrawn = false
     for record in records {
+      let station = Int(record.station)
       switch record.kind {
-      case .epoch: epochOnDisk = record.code
+      case .epoch: stations[station].epochOnDisk = record.code
       case .permitGiven:
         mayRise = true
         withdrawn = false
-        releases += 1
         stopRecordedAt = nil
       case .permitWithdrawn, .started:
         withdrawn = true
         mayRise = false
         stopRecordedAt = now
-      case .verdict: judged(record)
+      case .verdict: judged(record, station)
       case .withdrawn:
-        let key = Key(epoch: epochOnDisk, unit: record.unit)
-        if known[key] == nil || known[key]?.withdrawnAt != nil {
+        let key = stations[station].key(record.unit)
+        if stations[station].known[key].map({ $0.withdrawnAt != nil }) ?? true {
           broken("law 3: unit \(record.unit) was withdrawn twice, or without a verdict")
         }
-        known[key]?.withdrawnAt = now
+        stations[station].known[key]?.withdrawnAt = now
       case .outcomeMissing:
-        let key = Key(epoch: epochOnDisk, unit: record.unit)
-        if known[key].map({ $0.hasOutcome || $0.isMissing }) ?? true {
+        let key = stations[station].key(record.unit)
+        if stations[station].known[key].map({ $0.hasOutcome || $0.isMissing }) ?? true {
           broken("law 3: unit \(record.unit) ended in doubt after another end")
         }
-        known[key]?.isMissing = true
-      case .outcome: ended(record)
+        stations[station].known[key]?.isMissing = true
+      case .outcome: ended(record, station)
+      case .acceptTaken: taken(record, station)
       default: break
       }
     }
     if withdrawn { mayRise = false }
   }
 
-  private func judged(_ record: Record) {
-    let key = Key(epoch: epochOnDisk, unit: record.unit)
-    if known[key] != nil { broken("law 3: unit \(record.unit) was judged twice") }
-    known[key] = Known(verdict: record.code, row: record.row, raw: record.raw)
+  private func judged(_ record: Record, _ station: Int) {
+    let key = stations[station].key(record.unit)
+    if stations[station].known[key] != nil { broken("law 3: unit \(record.unit) was judged twice") }
+    stations[station].known[key] = Known(
+      verdict: record.code, row: record.row, raw: record.raw)
     guard record.code == Verdict.accept.rawValue else { return }
     let serial = record.row >= 0 ? batch.serial(Int(record.row)) : ""
     if !String(decoding: record.raw, as: UTF8.self).contains("21\(serial)\u{1D}") {
@@ -158,35 +193,62 @@ final class Laws {
     }
   }
 
-  private func ended(_ record: Record) {
+  private func ended(_ record: Record, _ station: Int) {
     let sequence = UInt16(truncatingIfNeeded: record.number)
-    let before = outcomeOnDisk[epochOnDisk] ?? 0
+    let epoch = stations[station].epochOnDisk
+    let before = stations[station].outcomeOnDisk[epoch] ?? 0
     if sequence != Counter.next(after: before) {
       broken("law 3: outcome \(sequence) was recorded after outcome \(before)")
     }
-    outcomeOnDisk[epochOnDisk] = sequence
-    let key = Key(epoch: epochOnDisk, unit: record.unit)
-    if known[key]?.hasOutcome ?? false { broken("law 3: unit \(record.unit) ended twice") }
-    known[key, default: Known(verdict: 15, row: -1, raw: [])].hasOutcome = true
-    if record.state == .commissioned, !commissioned.insert(record.row).inserted {
-      broken("law 4: row \(record.row) was commissioned twice")
+    stations[station].outcomeOnDisk[epoch] = sequence
+    let key = stations[station].key(record.unit)
+    if stations[station].known[key]?.hasOutcome ?? false {
+      broken("law 3: unit \(record.unit) ended twice")
     }
+    stations[station].known[key, default: Known(verdict: 15, row: -1, raw: [])].hasOutcome = true
+    if record.state == .commissioned { commission(record.row) }
+  }
+
+  private func taken(_ record: Record, _ station: Int) {
+    if stations[station].hasOutcomes {
+      broken("law 3: unit \(record.unit) ended by its accept although its PLC reports outcomes")
+    }
+    let key = stations[station].key(record.unit)
+    if stations[station].known[key].map({ $0.hasOutcome || $0.withdrawnAt != nil }) ?? true {
+      broken("law 3: unit \(record.unit) ended by its accept after another end")
+    }
+    stations[station].known[key]?.hasOutcome = true
+    stations[station].known[key]?.isMissing = false
+    if record.state == .commissioned { commission(record.row) }
+  }
+
+  private func commission(_ row: Int32) {
+    if !commissioned.insert(row).inserted {
+      broken("law 4: row \(row) was commissioned twice")
+    }
+  }
+
+  /// Numbers up to here are taken, as after a long run.
+  func age(station: Int, epoch: UInt16, to number: UInt16) {
+    stations[station].epochOnDisk = epoch
+    stations[station].outcomeOnDisk[epoch] = number
   }
 
   // MARK: The host block
 
-  /// The link sends a telegram.
-  func launches(_ write: RegisterWrite, isFirst: Bool, now: Nanoseconds) {
-    let offset = write.address - blocks.hostBase
+  /// The link of a station sends a telegram.
+  func launches(_ write: RegisterWrite, station index: Int, isFirst: Bool) {
+    let station = stations[index]
+    let offset = write.address - station.blocks.hostBase
     guard offset == 0 else {
-      accepts(write) { unit in
-        guard let known = known[Key(epoch: epochOnDisk, unit: unit)],
+      accepts(write, station.blocks) { unit in
+        guard let known = station.known[station.key(unit)],
           known.verdict == Verdict.accept.rawValue
         else {
           broken("law 2: an accept for unit \(unit) goes out, and no record of it is on disk")
           return
         }
-        let ahead = Counter.steps(from: unitAtLink, to: unit) ?? 0
+        let ahead = Counter.steps(from: station.unitAtLink, to: unit) ?? 0
         if ahead == 0 || ahead > 30_000 {
           broken("an accept goes out for unit \(unit), which triggered before the link stood")
         }
@@ -199,16 +261,16 @@ final class Laws {
     }
     let permit = write.words[2] == 1
     if permit && isFirst { broken("the first telegram of a connection gives the permit") }
-    if permit && !permitSent {
-      tell("the permit goes out")
+    if permit && !station.permitSent {
+      tell("the permit goes out to station \(index + 1)")
       if !mayRise {
         broken("law 2, 7: the permit rises without a release on disk since start and link")
       }
     }
-    permitSent = permit
+    stations[index].permitSent = permit
     let acknowledged = write.words[8]
-    let recorded = outcomeOnDisk[write.words[9]] ?? 0
-    if write.words[9] != 0, write.words[9] == epochOnDisk, acknowledged != 0,
+    let recorded = station.outcomeOnDisk[write.words[9]] ?? 0
+    if write.words[9] != 0, write.words[9] == station.epochOnDisk, acknowledged != 0,
       (Counter.steps(from: acknowledged, to: recorded) ?? Int.max) > 30_000
     {
       broken("law 2: outcome \(acknowledged) is acknowledged, and only \(recorded) is on disk")
@@ -216,14 +278,17 @@ final class Laws {
   }
 
   /// The PLC carries a telegram out, just now.
-  func executes(_ write: RegisterWrite, plc: SimulatedPLC, now: Nanoseconds) {
+  ///
+  /// `inout` only to look at it in place: copying a whole PLC or line in each step took half of the time.
+  func executes(_ write: RegisterWrite, station index: Int, plc: inout SimulatedPLC) {
+    let blocks = stations[index].blocks
     let offset = write.address - blocks.hostBase
     if offset == 0 || offset < 16 { return }
     let echo = plc.registers[blocks.hostBase + 9]
     // Without the echo the PLC takes nothing, and the ring is being zeroed.
     guard echo == plc.epoch else { return }
     let taken = plc.registers[blocks.plcBase + 5]
-    for (index, words) in slots(write) {
+    for (index, words) in slots(write, blocks) {
       let place = blocks.hostBase + 16 + 4 * index
       let old = Array(plc.registers[place..<(place + 4)])
       let ahead = Counter.steps(from: taken, to: words[0]) ?? 0
@@ -244,47 +309,54 @@ final class Laws {
     3 &* slot[0] &+ 5 &* slot[1] &+ 7 &* slot[2] &+ epoch &+ 0xA5A5
   }
 
-  private func slots(_ write: RegisterWrite) -> [(Int, [UInt16])] {
+  private func slots(
+    _ write: RegisterWrite, _ blocks: BlockSession.Settings
+  ) -> [(Int, [UInt16])] {
     let first = (write.address - blocks.hostBase - 16) / 4
     return stride(from: 0, to: write.words.count, by: 4).map {
       (first + $0 / 4, Array(write.words[$0..<($0 + 4)]))
     }
   }
 
-  private func accepts(_ write: RegisterWrite, _ body: (UInt16) -> Void) {
-    for (_, words) in slots(write) where words[2] == Verdict.accept.rawValue && words[0] != 0 {
+  private func accepts(
+    _ write: RegisterWrite, _ blocks: BlockSession.Settings, _ body: (UInt16) -> Void
+  ) {
+    for (_, words) in slots(write, blocks)
+    where words[2] == Verdict.accept.rawValue && words[0] != 0 {
       body(words[1])
     }
   }
 
   // MARK: After every step
 
-  /// Holds the truth against the laws.
-  func check(_ line: SimulatedLine) {
-    steps += 1
-    let truth = line.truth
-    if truth.violationCount > truthSeen {
-      for violation in truth.violations.dropFirst(truthSeen) { broken(violation.sentence) }
-      truthSeen = truth.violationCount
+  /// Holds the truth of a station against the laws; `inout` for the same reason.
+  func check(_ line: inout SimulatedLine, station index: Int) {
+    if line.truth.violationCount > stations[index].truthSeen {
+      for violation in line.truth.violations.dropFirst(stations[index].truthSeen) {
+        broken(violation.sentence)
+      }
+      stations[index].truthSeen = line.truth.violationCount
     }
-    while settledUnits < truth.units.count, truth.units[settledUnits].end != nil {
-      let unit = truth.units[settledUnits]
-      tell("unit \(unit.number ?? 0) (\(unit.pack.fault.rawValue)): \(unit.end?.rawValue ?? "")")
-      if unit.end == .passed { passed(unit) }
-      settledUnits += 1
+    while stations[index].settledUnits < line.truth.units.count {
+      let unit = line.truth.units[stations[index].settledUnits]
+      guard let end = unit.end else { break }
+      tell("unit \(unit.number ?? 0) (\(unit.pack.fault.rawValue)): \(end.rawValue)")
+      if end == .passed { passed(unit, index) }
+      stations[index].settledUnits += 1
     }
     if line.plc.foreignWrites > 0 { broken("a write outside the host block") }
-    if let recorded = stopRecordedAt, let healthySince, healthySince < recorded,
-      now - recorded > reaction, line.plc.isRunning
+    if let recorded = stopRecordedAt, let healthySince = stations[index].healthySince,
+      healthySince < recorded, now - recorded > reaction, line.plc.isRunning
     {
       broken("law 1: the line runs \((now - recorded) / 1_000_000) ms after a recorded stop")
       stopRecordedAt = nil
     }
   }
 
-  private func passed(_ unit: Truth.Unit) {
+  private func passed(_ unit: Truth.Unit, _ index: Int) {
+    let station = stations[index]
     guard let number = unit.number,
-      let known = known[Key(epoch: unit.epoch, unit: number)],
+      let known = station.known[Key(epoch: unit.epoch, unit: number)],
       known.verdict == Verdict.accept.rawValue
     else {
       broken("law 1, 2: a unit passed without a record of an accept that names it")
@@ -297,7 +369,7 @@ final class Laws {
       broken("law 5: unit \(number) passed, and its record does not hold its read")
     }
     if let withdrawnAt = known.withdrawnAt, now - withdrawnAt > reaction,
-      let healthySince, healthySince < withdrawnAt
+      let healthySince = station.healthySince, healthySince < withdrawnAt
     {
       broken("law 1: unit \(number) passed after its accept was withdrawn")
     }
@@ -306,7 +378,7 @@ final class Laws {
   // MARK: The eighth law
 
   /// A core's life is over: the same inputs give the same records, and the records give the same state.
-  func ended(_ daemon: VirtualDaemon, disk: VirtualDisk) {
+  func ended(_ daemon: VirtualDaemon, disk: SimulatedDisk) {
     if daemon.mutant == .forgetsVerdicts { return }
     let life = daemon.life
     var again = disk.recover(daemon.settings, count: life.recordsBefore)
@@ -322,10 +394,10 @@ final class Laws {
         records += again.outbox.records
         again.outbox.records.removeAll()
         again.committed(now: moment)
-      case .failed(let moment, let wall):
+      case .failed(let sentence, let moment, let wall):
         records += again.outbox.records
         again.outbox.records.removeAll()
-        again.storageFailed(VirtualDaemon.failure, now: moment, wall: wall)
+        again.storageFailed(sentence, now: moment, wall: wall)
       }
       again.outbox.actions.removeAll()
     }
@@ -346,37 +418,45 @@ final class Laws {
     counted(live)
   }
 
-  private func fresh(_ event: LineEvent, _ disk: VirtualDisk) -> LineEvent {
+  private func fresh(_ event: LineEvent, _ disk: SimulatedDisk) -> LineEvent {
     guard case .command(let id, .batchOpen(let batch, let description), let actor) = event else {
       return event
     }
     return .command(
-      id: id, .batchOpen(disk.freshBatch(number: batch.number), description: description),
-      actor: actor)
+      id: id, .batchOpen(disk.freshBatch(like: batch), description: description), actor: actor)
   }
 
   /// Law 5: every message is in the records as it came, in its order.
   private func keptBytes(_ daemon: VirtualDaemon) {
     if daemon.life.hasFailed { return }
-    let kept = daemon.life.records.filter { $0.kind == .verdict || $0.kind == .strayRead }
-      .map(\.raw).filter { !$0.isEmpty }
-    let came = daemon.messages.filter { !$0.isEmpty }
-    if !came.starts(with: kept) { broken("law 5: a record holds other bytes than came") }
-    if daemon.isSettled, came.count - kept.count > 1 {
-      broken("law 5: \(came.count - kept.count) messages are in no record")
+    var kept = stations.map { _ in [[UInt8]]() }
+    for record in daemon.life.records + daemon.core.outbox.records
+    where !record.raw.isEmpty && (record.kind == .verdict || record.kind == .strayRead) {
+      kept[Int(record.station)].append(record.raw)
+    }
+    for station in stations.indices {
+      let came = daemon.messages[station].filter { !$0.isEmpty }
+      if !came.starts(with: kept[station]) { broken("law 5: a record holds other bytes than came") }
+      if daemon.isSettled, came.count - kept[station].count > 1 {
+        broken("law 5: \(came.count - kept[station].count) messages are in no record")
+      }
     }
   }
 
   /// Both balances (contract, "What becomes of a serial").
   private func counted(_ state: State) {
-    let counters = state.counters
-    let ends =
-      counters.passed + counters.rejectedAtGate + counters.lost + counters.takenByHand
-      + counters.inDoubt + state.openUnits
-    if counters.units != ends { broken("\(counters.units) units, \(ends) ends and open units") }
-    if counters.units != counters.accepted + counters.rejected {
-      broken(
-        "\(counters.units) units, \(counters.accepted) accepted, \(counters.rejected) rejected")
+    var passed = 0
+    for station in state.stations {
+      let counters = station.counters
+      passed += counters.passed
+      let ends =
+        counters.passed + counters.rejectedAtGate + counters.lost + counters.takenByHand
+        + counters.inDoubt + station.openUnits
+      if counters.units != ends { broken("\(counters.units) units, \(ends) ends and open units") }
+      if counters.units != counters.accepted + counters.rejected {
+        broken(
+          "\(counters.units) units, \(counters.accepted) accepted, \(counters.rejected) rejected")
+      }
     }
     for batch in state.batches where !batch.words.isEmpty {
       var counts: [SerialState: Int] = [:]
@@ -384,7 +464,6 @@ final class Laws {
       if counts != batch.counts {
         broken("serials by state: \(batch.counts) counted, \(counts) in the pool")
       }
-      let passed = counters.passed
       if counts[.commissioned, default: 0] != passed {
         broken("\(counts[.commissioned, default: 0]) serials commissioned, \(passed) units passed")
       }
@@ -411,11 +490,15 @@ struct State: Equatable {
     var words: [UInt64]
   }
 
+  struct StationState: Equatable {
+    var counters: StationCounters
+    var openUnits: Int
+    var epoch: UInt16
+    var outcome: UInt16
+  }
+
   var batches: [BatchState]
-  var counters: StationCounters
-  var openUnits: Int
-  var epoch: UInt16
-  var outcome: UInt16
+  var stations: [StationState]
   var alarms: [String]
 
   init(_ core: LineController) {
@@ -426,9 +509,11 @@ struct State: Equatable {
         id: batch.id, state: batch.state, counts: batch.counts.filter { $0.value != 0 },
         words: (0..<(pool?.count ?? 0)).map { pool?.word(at: Int32($0)).bits ?? 0 })
     }
-    counters = status.stations[0].counters
-    openUnits = status.stations[0].openUnits
-    (epoch, outcome) = core.resumePoint(station: 0)
+    stations = status.stations.enumerated().map { index, station in
+      let (epoch, outcome) = core.resumePoint(station: index)
+      return StationState(
+        counters: station.counters, openUnits: station.openUnits, epoch: epoch, outcome: outcome)
+    }
     alarms = status.alarms.map { "\($0.id) \($0.occurrence) \($0.state.word) \($0.message)" }
   }
 
@@ -436,9 +521,7 @@ struct State: Equatable {
     if batches != other.batches {
       return zip(batches, other.batches).map { "\($0.counts) and \($1.counts)" }.joined()
     }
-    if counters != other.counters { return "\(counters) and \(other.counters)" }
     if alarms != other.alarms { return "\(alarms) and \(other.alarms)" }
-    return
-      "\(openUnits), \(epoch), \(outcome) and \(other.openUnits), \(other.epoch), \(other.outcome)"
+    return "\(stations) and \(other.stations)"
   }
 }
