@@ -116,11 +116,13 @@ import Testing
     #expect(try done("challenge", "start", "unit-1"))
     #expect(Programs.until(seconds: 20) { (try? done("line", "release")) == true }, "\(daemon.log)")
     #expect(
-      Programs.until(seconds: 30) {
-        (try? Self.status(daemon).stations[0].challenge?.missing) == ["duplicate"]
+      Programs.until(seconds: 60) {
+        guard let status = try? Self.status(daemon) else { return false }
+        // A machine that stands still for a moment puts tracking in doubt, rightly: then the line is released again.
+        if !status.run_permit { _ = try? done("line", "release") }
+        return status.stations[0].challenge?.missing == ["duplicate"]
       }, "\(shown())")
-    let before = try Self.status(daemon)
-    #expect(before.run_permit && before.stations[0].passed == 0)
+    #expect(try Self.status(daemon).stations[0].passed == 0)
     #expect(try daemon.ask("challenge", "show").output.contains("still to send:     duplicate"))
     #expect(try done("challenge", "cancel", "unit-1", "--reason", "no duplicate at hand"))
     // Not passed, and due: the line stops.
@@ -139,18 +141,25 @@ import Testing
     #expect(try daemon.startAndWait(), "\(daemon.log)")
     #expect(Programs.until(seconds: 20) { (try? done("line", "release")) == true }, "\(daemon.log)")
     #expect(
-      Programs.until(seconds: 30) { (try? Self.status(daemon).stations[0].passed) ?? 0 > 5 },
-      "\(daemon.log)")
+      Programs.until(seconds: 60) {
+        guard let status = try? Self.status(daemon) else { return false }
+        if !status.run_permit { _ = try? done("line", "release") }
+        return status.stations[0].passed > 5
+      }, "\(daemon.log)")
     #expect(try done("challenge", "start", "unit-1"))
     #expect(
       Programs.until(seconds: 60) {
-        (try? Self.status(daemon).stations[0].challenge?.passed_at) != nil
+        guard let status = try? Self.status(daemon) else { return false }
+        if !status.run_permit { _ = try? done("line", "release") }
+        return status.stations[0].challenge?.passed_at != nil
       }, "\(shown())")
     let passed = try Self.status(daemon)
-    #expect(passed.run_permit && passed.stations[0].challenge?.running == false)
+    #expect(passed.stations[0].challenge?.running == false)
     #expect(
       Programs.until(seconds: 30) {
-        (try? Self.status(daemon).stations[0].passed) ?? 0 > passed.stations[0].passed + 3
+        guard let status = try? Self.status(daemon) else { return false }
+        if !status.run_permit { _ = try? done("line", "release") }
+        return status.stations[0].passed > passed.stations[0].passed + 3
       }, "\(daemon.log)")
     #expect(try daemon.ask("records", "verify").status == 0)
     daemon.stop(SIGTERM)
