@@ -238,6 +238,7 @@ public enum RecordVerifier {
       }
     }
 
+    /// Cast, because a damaged file may hold a number where a note was, and a column of another type cannot be decoded.
     private func heads(
       after: Int64, upTo: Int64
     ) throws(StorageFault) -> [(sequence: Int64, note: String, hash: String?)] {
@@ -245,7 +246,7 @@ public enum RecordVerifier {
         try Row.fetchAll(
           database,
           sql: """
-            SELECT heads.sequence, heads.note, lower(hex(records.hash)) FROM heads
+            SELECT heads.sequence, CAST(heads.note AS TEXT), lower(hex(records.hash)) FROM heads
             LEFT JOIN records ON records.sequence = heads.sequence
             WHERE heads.sequence > ? AND heads.sequence <= ? ORDER BY heads.sequence LIMIT 10000
             """, arguments: [after, upTo]

@@ -209,6 +209,9 @@ import Testing
     for sql in [
       "UPDATE heads SET note = replace(note, 'lineward/', 'lineward/x')",
       "UPDATE heads SET note = 'x'", "UPDATE heads SET sequence = 9",
+      // What bit rot makes of a note: a number, which no query may take for a text.
+      "DROP TABLE heads; CREATE TABLE heads (sequence INTEGER PRIMARY KEY, note); "
+        + "INSERT INTO heads VALUES (1, 1795000004211)",
     ] {
       try withGoodLine { directory in
         try tamper(directory, sql)
