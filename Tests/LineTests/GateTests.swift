@@ -24,7 +24,7 @@ struct GateTests {
     var state: SerialState?
   }
 
-  /// nil: no outcome comes. The outcome 9 is none of the map's.
+  /// What comes of a unit, nil nothing; the outcome 9 is none of the map's.
   private static let ends: [UInt16?] = [1, 2, 3, 4, 5, 6, 9, nil]
 
   private static func expected(_ ordered: Ordered, _ end: UInt16?) -> Expected {
