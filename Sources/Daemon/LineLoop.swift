@@ -22,8 +22,17 @@ package final class LineLoop: @unchecked Sendable {
     case command(LineCommand, actor: String, reply: @Sendable (CommandResult) -> Void)
     /// Looks at the core; must be quick.
     case look(@Sendable (LineController) -> Void)
+    /// Takes the core when all that made it is on disk; nil when nothing can be put there. Must be quick.
+    case settled(@Sendable (Settled?) -> Void)
     /// Something happened to the machine, e.g. lost notices.
     case event(LineEvent)
+  }
+
+  /// A core as the records up to one have made it, all of them on disk.
+  package struct Settled: Sendable {
+    var core: LineController
+    var sequence: Int64
+    var hash: ChainHash
   }
 
   /// How the store is opened, at the start and after a storage fault.
@@ -59,10 +68,15 @@ package final class LineLoop: @unchecked Sendable {
   private let notices: (Notice) -> Void
 
   private var core: LineController
+  /// Wall time of the turn.
+  private var wall = Clock.wall
   private var store: RecordStore?
   private var reopenAt: Instant?
   private var replies: [UInt64: @Sendable (CommandResult) -> Void] = [:]
   private var nextReply: UInt64 = 1
+  private var waitingForRest: [@Sendable (Settled?) -> Void] = []
+  /// Where the core stood when the loop ended; nil when its last records did not reach the disk.
+  private(set) var end: Settled?
   private var buffer = [UInt8](repeating: 0, count: 4096)
   private var heldFrame: (kind: UInt8, source: UInt8, at: Int64, bytes: [UInt8])?
   private var heldEvents: [StationEvent?]
@@ -137,6 +151,9 @@ package final class LineLoop: @unchecked Sendable {
       turn()
     }
     turn()
+    if let store, core.outbox.records.isEmpty {
+      end = Settled(core: core, sequence: store.lastSequence, hash: store.lastHash)
+    }
     store?.close()
   }
 
@@ -149,7 +166,8 @@ package final class LineLoop: @unchecked Sendable {
   // MARK: One turn
 
   private func turn() {
-    let wall = Clock.wall
+    // Records bear the time that the core had of them; those that the last turn left over have kept theirs.
+    if core.outbox.records.isEmpty { wall = Clock.wall }
     drain(wall: wall)
     // Rejects and stops first: nothing that follows in this turn changes them.
     send()
@@ -160,6 +178,7 @@ package final class LineLoop: @unchecked Sendable {
     send()
     if store == nil {
       core.outbox.records.removeAll(keepingCapacity: true)
+      settle(nil)
       reopenIfDue(now: now, wall: wall)
     } else {
       commit(wall: wall)
@@ -230,6 +249,8 @@ package final class LineLoop: @unchecked Sendable {
         core.step(.command(id: id, command, actor: actor), now: Clock.now, wall: wall)
       case .look(let body):
         body(core)
+      case .settled(let body):
+        waitingForRest.append(body)
       case .event(let event):
         core.step(event, now: Clock.now, wall: wall)
       }
@@ -280,7 +301,7 @@ package final class LineLoop: @unchecked Sendable {
       }
       if refused > 0 {
         core.step(
-          .eventsLost(what: "orders to the PLC", count: refused), now: Clock.now, wall: Clock.wall)
+          .eventsLost(what: "orders to the PLC", count: refused), now: Clock.now, wall: wall)
       }
     }
   }
@@ -291,7 +312,7 @@ package final class LineLoop: @unchecked Sendable {
       // Sending may have added records (an order without room), so take them until none is left.
       let now = Clock.now
       for record in core.outbox.records {
-        try store.append(record, at: now)
+        try store.append(record, at: now, wall: wall)
       }
       core.outbox.records.removeAll(keepingCapacity: true)
       try store.commit()
@@ -305,6 +326,9 @@ package final class LineLoop: @unchecked Sendable {
       bell.ring()
       return
     }
+    if !waitingForRest.isEmpty {
+      settle(Settled(core: core, sequence: store.lastSequence, hash: store.lastHash))
+    }
     if heldFrame == nil && heldEvents.allSatisfy({ $0 == nil }) {
       do throws(StorageFault) {
         try store.idle()
@@ -312,6 +336,11 @@ package final class LineLoop: @unchecked Sendable {
         storageFailed(error, wall: wall)
       }
     }
+  }
+
+  private func settle(_ settled: Settled?) {
+    for body in waitingForRest { body(settled) }
+    waitingForRest.removeAll(keepingCapacity: true)
   }
 
   private func storageFailed(_ fault: StorageFault, wall: Int64) {

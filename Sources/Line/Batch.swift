@@ -1,5 +1,5 @@
 /// One batch: what every pack of it must carry, and the serials that may.
-public struct Batch: Sendable {
+public struct Batch: Sendable, Codable {
   /// Number in the records, 1 and up; never used again.
   public var number: UInt32
   /// The plant's own name for it, unique.
@@ -26,6 +26,13 @@ public struct Batch: Sendable {
   public var nextPrinted: Int32 = 0
   /// How many records have named it; a reconciliation is good for as long as this stands.
   public var changes = 0
+
+  /// The serials themselves are files of their own.
+  private enum CodingKeys: String, CodingKey {
+    case number, id, gtin, lot, expiry, poolCount, serialsHash, state, counts, isPrinted,
+      nextPrinted
+    case changes
+  }
 
   /// Makes a batch.
   public init(

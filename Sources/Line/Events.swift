@@ -132,7 +132,7 @@ public struct Outbox: Sendable {
 }
 
 /// What a station did, for `status`; counts go on over restarts.
-public struct StationCounters: Sendable, Hashable {
+public struct StationCounters: Sendable, Hashable, Codable {
   /// Units that triggered and were judged, or whose outcome came without a verdict.
   public var units = 0
   /// Units whose accept stands or stood until their end.

@@ -206,6 +206,12 @@ public struct LineController: Sendable {
     apply(mapped)
   }
 
+  /// Which of the core's stations a record's number means, by the last start that was replayed; 0 where it is none any more.
+  public func station(ofRecorded number: Int16) -> Int {
+    guard number >= 0, Int(number) < stationOfRecord.count else { return 0 }
+    return stationOfRecord[Int(number)] ?? 0
+  }
+
   /// Adds a batch that is on disk; its serials' states follow by the records.
   public mutating func adopt(_ batch: Batch) {
     batches.append(batch)
@@ -214,7 +220,10 @@ public struct LineController: Sendable {
   /// The only place where a record changes the state.
   private mutating func apply(_ record: Record) {
     let station = Int(record.station)
-    if record.batch != 0, record.kind != .exported, let index = batchIndex(record.batch) {
+    // A batch that is opened is adopted after its record in life and before it in a replay: its changes count from there.
+    if record.batch != 0, record.kind != .exported, record.kind != .batchOpened,
+      let index = batchIndex(record.batch)
+    {
       batches[index].changes += 1
       if record.kind == .verdict { batches[index].readInPrintOrder(record) }
     }
@@ -248,7 +257,8 @@ public struct LineController: Sendable {
       setBatch(record.batch, .closed)
       if let index = batchIndex(record.batch) {
         batches[index].pool = nil
-        batches[index].counts[.commissioned] = Int(record.number)
+        // Without a pool nobody counts the others, in life as little as in a replay.
+        batches[index].counts = [.commissioned: Int(record.number)]
       }
     case .permitGiven:
       for index in stations.indices { stations[index].resetRows() }
@@ -280,16 +290,7 @@ public struct LineController: Sendable {
     else { return }
     while true {
       let old = pool.word(at: record.row)
-      var new = SerialPool.Word(
-        state: state, hold: old.hold, station: UInt8(truncatingIfNeeded: station),
-        unit: record.unit)
-      if record.kind == .serialChanged {
-        // A person changes what a serial is, not which unit it belongs to.
-        let act = SerialAct(rawValue: record.code)
-        new = SerialPool.Word(
-          state: state, hold: act == .hold || (old.hold && act != .unhold), station: old.station,
-          unit: old.unit)
-      }
+      let new = old.after(record, state: state, station: station)
       if pool.exchange(at: record.row, expected: old, new: new) {
         // A live accept has taken its serial already, by the compare-and-swap that decided it.
         let before: SerialState = old == new && record.kind == .verdict ? .allocated : old.state

@@ -190,16 +190,17 @@ public final class RecordStore {
 
   /// Adds a record to this turn's transaction, with wall time, boot id, sequence and hash.
   ///
-  /// `now` is CLOCK_MONOTONIC. The record is on disk only when `commit` has returned.
-  public func append(_ record: Line.Record, at now: Instant) throws(StorageFault) {
+  /// `now` is CLOCK_MONOTONIC, `wall` the milliseconds since 1970 at which the core took it to have happened, nil for this
+  /// moment. The record is on disk only when `commit` has returned.
+  public func append(
+    _ record: Line.Record, at now: Instant, wall: Int64? = nil
+  ) throws(StorageFault) {
     if let dead { throw dead }
     if !inTransaction {
       try run(begin, "begin a transaction")
       inTransaction = true
     }
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    let wall = Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    let wall = wall ?? RecordStore.wallNow()
     let sequence = lastSequence + 1
     encoder.begin(
       RecordEncoder.Numbers(
@@ -242,6 +243,12 @@ public final class RecordStore {
     try run(insert, "write a record")
     lastSequence = sequence
     appendedAt = now
+  }
+
+  private static func wallNow() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
   }
 
   private func add(_ text: String) -> Int? {
@@ -358,19 +365,21 @@ public final class RecordStore {
 
   // MARK: Reading back
 
-  /// Hands over all records in order, as they are on disk; before the first `append`.
+  /// Hands over all records after one in order, as they are on disk; before the first `append`.
   ///
   /// Stops at a gap in the sequence or a record that cannot be read, with a fault that names it.
-  public func replay(_ body: (StoredRecord) throws -> Void) throws {
+  public func replay(after sequence: Int64 = 0, _ body: (StoredRecord) throws -> Void) throws {
     if let dead { throw dead }
     var statement: OpaquePointer?
     let code = sqlite3_prepare_v2(
-      connection, "SELECT \(RecordSchema.columns) FROM records ORDER BY sequence", -1, &statement,
-      nil)
+      connection,
+      "SELECT \(RecordSchema.columns) FROM records WHERE sequence > ?1 ORDER BY sequence", -1,
+      &statement, nil)
     guard code == SQLITE_OK, let statement else { throw failed(code, "read the records") }
     defer { sqlite3_finalize(statement) }
+    sqlite3_bind_int64(statement, 1, sequence)
     let row = RecordRow(statement: statement)
-    var expected: Int64 = 1
+    var expected = sequence + 1
     while true {
       let code = sqlite3_step(statement)
       if code == SQLITE_DONE { break }
@@ -388,6 +397,48 @@ public final class RecordStore {
       }
       expected += 1
       try body(stored)
+    }
+  }
+}
+
+extension RecordStore {
+  /// The hash of a record, nil when there is no such record.
+  func hash(of sequence: Int64) throws(StorageFault) -> ChainHash? {
+    guard sequence > 0 else { return sequence == 0 ? .zero : nil }
+    var hash: ChainHash?
+    try read("SELECT hash FROM records WHERE sequence = ?1", sequence) { statement in
+      guard sqlite3_column_bytes(statement, 0) == ChainHash.size,
+        let bytes = sqlite3_column_blob(statement, 0)
+      else { return }
+      hash = ChainHash(copying: bytes)
+    }
+    return hash
+  }
+
+  /// The numbers of the batches that a record after `sequence` closed.
+  func batchesClosed(after sequence: Int64) throws(StorageFault) -> Set<UInt32> {
+    var numbers: Set<UInt32> = []
+    try read(
+      "SELECT batch FROM records WHERE kind BETWEEN 10 AND 13 AND kind = 13 AND sequence > ?1",
+      sequence
+    ) { statement in
+      numbers.insert(UInt32(clamping: sqlite3_column_int64(statement, 0)))
+    }
+    return numbers
+  }
+
+  private func read(
+    _ sql: String, _ argument: Int64, _ row: (OpaquePointer) -> Void
+  ) throws(StorageFault) {
+    if let dead { throw dead }
+    guard let statement = try prepare(sql) else { return }
+    defer { sqlite3_finalize(statement) }
+    sqlite3_bind_int64(statement, 1, argument)
+    while true {
+      let code = sqlite3_step(statement)
+      if code == SQLITE_DONE { return }
+      guard code == SQLITE_ROW else { throw failed(code, "read the records") }
+      row(statement)
     }
   }
 }

@@ -80,7 +80,17 @@ public enum RecordVerifier {
       }
       check.known[head.sequence] = (head.hash, "the head given")
     }
+    // The saved state is held against the records on a thread of its own: both read everything.
+    let state = SavedStateCheck(directory: directory)
+    state.start()
     check.run(progress)
+    let finding = state.finish()
+    if case .differs(let sequence, let what) = finding, check.report.isIntact {
+      check.report.firstBad = .init(
+        sequence: sequence,
+        message: "the state saved for it is wrong: \(what); end the daemon and remove the file "
+          + StoreDirectory.state(directory))
+    }
     return check.report
   }
 

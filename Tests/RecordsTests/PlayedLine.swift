@@ -95,7 +95,9 @@ final class PlayedLine {
       let records = line.outbox.records
       line.outbox.records = []
       line.outbox.actions = []
-      for record in records { try store.append(record, at: now) }
+      for record in records {
+        try store.append(record, at: now, wall: now.nanoseconds / 1_000_000)
+      }
       try store.commit()
       line.committed(now: now)
     } while !line.outbox.records.isEmpty || !line.outbox.actions.isEmpty
