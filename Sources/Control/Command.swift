@@ -50,6 +50,8 @@ public enum Command: Sendable, Equatable {
   case recordsVerify
   /// Copies the records of a batch into the file that travels beside it, which the hardened daemon could not open by name.
   case recordsExport(batch: String)
+  /// Puts the records of closed batches into an archive, of all before a batch or of all that can go.
+  case recordsArchive(before: String?)
 
   /// The words of the command line, which are also its name on the wire and in sentences.
   public var words: String {
@@ -67,7 +69,7 @@ public enum Command: Sendable, Equatable {
       .recordsVerify:
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
-      .reset, .serial, .recordsExport:
+      .reset, .serial, .recordsExport, .recordsArchive:
       false
     }
   }
@@ -108,6 +110,7 @@ public enum Command: Sendable, Equatable {
     case plcs
     case recordsVerify = "records verify"
     case recordsExport = "records export"
+    case recordsArchive = "records archive"
   }
 
   private var word: Word {
@@ -132,6 +135,7 @@ public enum Command: Sendable, Equatable {
     case .plcs: .plcs
     case .recordsVerify: .recordsVerify
     case .recordsExport: .recordsExport
+    case .recordsArchive: .recordsArchive
     }
   }
 }
@@ -197,6 +201,7 @@ extension Command: Codable {
       case .plcs: .plcs
       case .recordsVerify: .recordsVerify
       case .recordsExport: .recordsExport(batch: try text(.id))
+      case .recordsArchive: .recordsArchive(before: try optionalText(.id))
       }
   }
 
@@ -213,7 +218,8 @@ extension Command: Codable {
       try fields.encode(lot, forKey: .lot)
       try fields.encode(expiry, forKey: .expiry)
       if printOrder { try fields.encode(printOrder, forKey: .printOrder) }
-    case .batchStart(let id), .batchPause(let id), .batchReconcile(let id), .batchShow(let id):
+    case .batchStart(let id), .batchPause(let id), .batchReconcile(let id), .batchShow(let id),
+      .recordsArchive(let id):
       try fields.encodeIfPresent(id, forKey: .id)
     case .batchClose(let id, let reason):
       try fields.encodeIfPresent(id, forKey: .id)

@@ -401,13 +401,16 @@ public struct BatchReply: Sendable, Equatable, Codable {
   public var serialsSHA256: String
   /// Whether the serials are printed in the order of the file.
   public var printOrder: Bool
+  /// The archive that holds its records, from the storage directory on; left out while they are with the line.
+  public var archive: String?
 
   /// Makes a reply.
   public init(
     id: String, gtin: String, lot: String, expiry: String, state: String, pool: Int,
     commissioned: Int, serials: [String: Int] = [:], serialsSHA256: String = "",
-    printOrder: Bool = false
+    printOrder: Bool = false, archive: String? = nil
   ) {
+    self.archive = archive
     self.id = id
     self.gtin = gtin
     self.lot = lot
@@ -421,7 +424,7 @@ public struct BatchReply: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, gtin, lot, expiry, state, pool, commissioned, serials
+    case id, gtin, lot, expiry, state, pool, commissioned, serials, archive
     case serialsSHA256 = "serials_sha256"
     case printOrder = "print_order"
   }
@@ -510,6 +513,10 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   public var signedHeads: Int?
   /// The hash of the last record that holds, to be compared with one kept elsewhere.
   public var lastHash: String?
+  /// Records 1 to this one are in archives that were not checked; left out when there are none.
+  public var archived: Int64?
+  /// The hash of that record, from which the check began.
+  public var archivedHash: String?
 
   /// The first record that does not hold.
   public struct BadRecord: Sendable, Equatable, Codable {
@@ -528,8 +535,11 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   /// Makes a reply.
   public init(
     records: Int, firstBad: BadRecord? = nil, fault: String? = nil, serialFiles: Int? = nil,
-    signedHeads: Int? = nil, lastHash: String? = nil
+    signedHeads: Int? = nil, lastHash: String? = nil, archived: Int64? = nil,
+    archivedHash: String? = nil
   ) {
+    self.archived = archived
+    self.archivedHash = archivedHash
     intact = firstBad == nil && fault == nil
     self.records = records
     self.firstBad = firstBad
@@ -540,7 +550,8 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case intact, records, fault
+    case intact, records, fault, archived
+    case archivedHash = "archived_hash"
     case firstBad = "first_bad"
     case serialFiles = "serial_files"
     case signedHeads = "signed_heads"
@@ -557,6 +568,8 @@ public struct VerifyReply: Sendable, Equatable, Codable {
     try fields.encodeIfPresent(serialFiles, forKey: .serialFiles)
     try fields.encodeIfPresent(signedHeads, forKey: .signedHeads)
     try fields.encodeIfPresent(lastHash, forKey: .lastHash)
+    try fields.encodeIfPresent(archived, forKey: .archived)
+    try fields.encodeIfPresent(archivedHash, forKey: .archivedHash)
   }
 }
 

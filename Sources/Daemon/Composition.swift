@@ -71,6 +71,7 @@ final class Composition: Sendable {
 
     let desk = ControlDesk(
       loop: loop, directory: configuration.storage.directory,
+      minFree: configuration.storage.minFree,
       roles: { self.roles.withLock { $0 } },
       scanners: { Composition.scannerReplies(configuration, bank) },
       plcs: { Composition.plcReplies(configuration, links, $0) })

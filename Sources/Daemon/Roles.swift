@@ -85,7 +85,7 @@ public struct Roles: Sendable {
     case .batchClose(_, .some): [.supervisor]
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge:
       [.operator, .supervisor]
-    case .recordsExport: [.quality, .supervisor]
+    case .recordsExport, .recordsArchive: [.quality, .supervisor]
     case .lineStop: Set(Role.allCases)
     case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):

@@ -54,6 +54,20 @@ public struct Batch: Sendable, Codable {
   }
 }
 
+/// Earlier records that were put aside: all batches up to one, from the one after the archive before.
+public struct Archive: Sendable, Hashable, Codable {
+  /// The folder, from the storage directory on.
+  public var folder: String
+  /// The last batch in it.
+  public var lastBatch: UInt32
+
+  /// Names an archive.
+  public init(folder: String, lastBatch: UInt32) {
+    self.folder = folder
+    self.lastBatch = lastBatch
+  }
+}
+
 extension Batch {
   /// Notes how far reads have come in the print order: a pack that was read and whose serial was free to pass.
   mutating func readInPrintOrder(_ record: Record) {

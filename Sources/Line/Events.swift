@@ -44,6 +44,8 @@ public enum LineCommand: Sendable {
   case reload(LineSettings, detail: String, recorded: [UInt8] = [])
   /// The records of the batch of this id are about to be copied for somebody.
   case export(batch: String)
+  /// Records lie in an archive, whole and synced, and are to be removed here; `description` goes into the record as it is.
+  case archive(folder: String, lastBatch: UInt32, description: [UInt8])
   /// The daemon ends in order.
   case shutDown
 }

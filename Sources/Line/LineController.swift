@@ -17,6 +17,8 @@ public struct LineController: Sendable {
   public internal(set) var settings: LineSettings
   /// All batches ever opened, in the order of their opening.
   public internal(set) var batches: [Batch] = []
+  /// Archives of earlier records, oldest first.
+  public internal(set) var archives: [Archive] = []
   /// All alarms.
   public internal(set) var alarms = AlarmList()
   var stations: [StationState]
@@ -276,6 +278,8 @@ public struct LineController: Sendable {
     case .alarmReset:
       guard let kind = AlarmKind(rawValue: record.code) else { return }
       alarms.reset(kind, place: String(decoding: record.raw, as: UTF8.self))
+    case .archived:
+      archives.append(Archive(folder: record.detail, lastBatch: record.number))
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
       .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .commandRefused,
       .reloaded, .exported, .settings:
@@ -299,6 +303,11 @@ public struct LineController: Sendable {
         return
       }
     }
+  }
+
+  /// The archive in which a batch's records lie, nil while they are with the line.
+  public func archive(of batch: UInt32) -> Archive? {
+    archives.first { batch <= $0.lastBatch }
   }
 
   private mutating func setBatch(_ number: UInt32, _ state: BatchState) {

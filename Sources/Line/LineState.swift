@@ -9,8 +9,13 @@ public struct LineState: Sendable, Codable {
   public var batches: [Batch]
   /// All alarms.
   public var alarms: AlarmList
+  /// Archives of earlier records, oldest first.
+  public var archives: [Archive]
   /// The stations in the order in which records number them.
   var stations: [Station]
+
+  /// The names of the stations that the state speaks of, in the order in which records number them.
+  public var stationNames: [String] { stations.map(\.name) }
 
   /// Settings with the stations that the state speaks of, enough to replay records by.
   public var settings: LineSettings {
@@ -49,7 +54,7 @@ extension LineController {
         batch.pool = nil
         batch.counts = batch.counts.filter { $0.value != 0 }
         return batch
-      }, alarms: alarms, stations: stations.map(\.recorded))
+      }, alarms: alarms, archives: archives, stations: stations.map(\.recorded))
   }
 
   /// Makes a core that stands where a state was taken; replay what came after it, then call `begin`.
@@ -66,7 +71,26 @@ extension LineController {
     else { return nil }
     batches = state.batches
     alarms = state.alarms
+    archives = state.archives
     for index in stations.indices { stations[index].take(state.stations[index]) }
+  }
+}
+
+extension LineController {
+  /// Makes a core that begins after records that were put into an archive; all their batches are closed.
+  ///
+  /// What they made of stations that the settings still have goes on, whatever became of these since.
+  public init(settings: LineSettings, archived state: LineState) {
+    self.init(settings: settings)
+    batches = state.batches
+    alarms = state.alarms
+    archives = state.archives
+    stationOfRecord = state.stations.map { station in
+      stations.firstIndex { $0.settings.name == station.name }
+    }
+    for (station, index) in zip(state.stations, stationOfRecord) {
+      if let index { stations[index].take(station) }
+    }
   }
 }
 

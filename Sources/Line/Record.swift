@@ -95,6 +95,10 @@ public struct Record: Sendable, Hashable {
     /// The settings that verdicts depend on, in force from here on: raw holds them.
     case settings = 53
 
+    /// Records were put into an archive, by `actor`: raw describes it and holds what they made of the line, number is the
+    /// last batch in it, detail its folder.
+    case archived = 54
+
     /// The word in exports and JSON, for people who read records years later.
     public var word: String { "\(self)" }
   }

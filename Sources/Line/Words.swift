@@ -117,7 +117,7 @@ public enum StopReason: UInt16, Sendable, CaseIterable {
 }
 
 /// A set of stop reasons, one bit a reason.
-public struct StopReasons: OptionSet, Sendable, Hashable {
+public struct StopReasons: OptionSet, Sendable, Hashable, Codable {
   /// One bit a reason, bit n for the reason with number n.
   public var rawValue: UInt16
 

@@ -9,7 +9,8 @@ public struct LineRecovery: Sendable {
   /// Why a saved state was left aside, a sentence for the journal; nil when none was.
   public var remark: String?
 
-  /// Begins from the saved state where it belongs to these records, and replays what came after it.
+  /// Begins from the saved state where it belongs to these records, else from what archived records have made, and replays
+  /// what came after it.
   ///
   /// The same core comes out without it, later.
   public static func recover(
@@ -20,13 +21,18 @@ public struct LineRecovery: Sendable {
       core: LineController(settings: settings), savedSequence: 0, remark: nil)
     do {
       do throws(SavedState.Refusal) {
-        if let saved = try SavedState.read(directory: directory) {
+        // One from before what is in archives was true, and is of no use any more.
+        if let saved = try SavedState.read(directory: directory), saved.sequence >= store.base.last
+        {
           recovery.core = try begin(saved, store, settings)
           recovery.savedSequence = saved.sequence
         }
       } catch {
         recovery.remark =
           "\(StoreDirectory.state(directory)) is left aside, and all records are replayed: \(error.description)"
+      }
+      if recovery.savedSequence == 0, let archived = store.base.description {
+        recovery.core = LineController(settings: settings, archived: archived.state)
       }
       // Pools of closed batches would only take memory.
       let closed = try store.batchesClosed(after: recovery.savedSequence)

@@ -28,6 +28,21 @@ struct RecordRules {
   private var stationNames: [String] = []
   private var places: [UInt32] = []
 
+  init() {}
+
+  /// Begins after records that were put into an archive; all their batches are closed, and the line stood.
+  init(archived state: LineState) {
+    for batch in state.batches {
+      let closed = Batch(count: batch.poolCount)
+      closed.state = .closed
+      closed.states = []
+      batches[batch.number] = closed
+      ids.insert(batch.id)
+    }
+    stationNames = state.stationNames
+    places = stationNames.indices.map { UInt32($0) }
+  }
+
   /// Takes the next record; returns the description of a batch that it opens, and throws what it breaks.
   mutating func take(
     _ numbers: RecordEncoder.Numbers, _ row: RecordRow
@@ -64,7 +79,7 @@ struct RecordRules {
       return nil
     case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
       .scannerOffline, .trackingDoubt, .trackingInStep, .alarmRaised, .alarmReturned,
-      .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded, .exported, .settings:
+      .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded, .exported, .settings, .archived:
       break
     }
     guard state == nil else {

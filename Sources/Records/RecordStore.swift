@@ -23,6 +23,11 @@ public final class RecordStore {
   /// A head is signed when this much time has passed since the last one, if any record came.
   static let headInterval = Instant.Span.milliseconds(60_000)
 
+  /// So many archived records are removed at a time, which is one commit of about the size of a busy turn's.
+  static let removedAtOnce = 256
+  /// Between two removals the line has the disk to itself.
+  static let removeEvery = Instant.Span.milliseconds(100)
+
   /// Where everything lies.
   public let directory: String
   /// The line's id, which goes into every record.
@@ -31,6 +36,12 @@ public final class RecordStore {
   public private(set) var lastSequence: Int64
   /// The last signed head of the chain, nil when none was signed yet: to be kept elsewhere.
   public private(set) var lastHead: SignedHead?
+
+  /// Where the chain begins here: after the records that are in archives.
+  private(set) var base: ChainBase
+  private var newBase: ChainBase?
+  private var removedAt: Instant?
+  private var isRemoved = false
 
   private let path: String
   private var lock: DirectoryLock?
@@ -74,9 +85,10 @@ public final class RecordStore {
       try tail.hold(against: HeadMark.read(directory), directory: directory)
       lastSequence = tail.sequence
       lastHead = tail.head
+      base = tail.base
       encoder = RecordEncoder(after: tail.hash)
       try SerialFile.setAsideUnrecorded(
-        directory: directory, newest: queue.read { try RecordTail.newestBatch($0) })
+        directory: directory, newest: queue.read { try tail.newestBatch($0) })
     } catch {
       throw .from(error, "open the records", path: path)
     }
@@ -243,6 +255,7 @@ public final class RecordStore {
     try run(insert, "write a record")
     lastSequence = sequence
     appendedAt = now
+    if record.kind == .archived { try noteArchive(record) }
   }
 
   private static func wallNow() -> Int64 {
@@ -287,6 +300,11 @@ public final class RecordStore {
     }
     try run(end, "write the records to disk")
     inTransaction = false
+    if let newBase {
+      base = newBase
+      self.newBase = nil
+      isRemoved = false
+    }
     do throws(StorageFault) {
       try mark.write(lastSequence, lastHash)
     } catch {
@@ -299,6 +317,7 @@ public final class RecordStore {
     if let dead { throw dead }
     guard !inTransaction else { return }
     if headIsDue { try signHead() }
+    if base.last > 0 && !isRemoved { try removeArchived() }
     let pages = log.pages
     // A log that went back to its beginning is counted anew. One that a reader holds is tried again only when it grew.
     if pages < checkpointTried { checkpointTried = 0 }
@@ -365,7 +384,7 @@ public final class RecordStore {
 
   // MARK: Reading back
 
-  /// Hands over all records after one in order, as they are on disk; before the first `append`.
+  /// Hands over all records after one in order, as they are on disk, those in archives left out; before the first `append`.
   ///
   /// Stops at a gap in the sequence or a record that cannot be read, with a fault that names it.
   public func replay(after sequence: Int64 = 0, _ body: (StoredRecord) throws -> Void) throws {
@@ -377,6 +396,7 @@ public final class RecordStore {
       &statement, nil)
     guard code == SQLITE_OK, let statement else { throw failed(code, "read the records") }
     defer { sqlite3_finalize(statement) }
+    let sequence = max(sequence, base.last)
     sqlite3_bind_int64(statement, 1, sequence)
     let row = RecordRow(statement: statement)
     var expected = sequence + 1
@@ -404,7 +424,7 @@ public final class RecordStore {
 extension RecordStore {
   /// The hash of a record, nil when there is no such record.
   func hash(of sequence: Int64) throws(StorageFault) -> ChainHash? {
-    guard sequence > 0 else { return sequence == 0 ? .zero : nil }
+    guard sequence > base.last else { return sequence == base.last ? base.hash : nil }
     var hash: ChainHash?
     try read("SELECT hash FROM records WHERE sequence = ?1", sequence) { statement in
       guard sqlite3_column_bytes(statement, 0) == ChainHash.size,
@@ -425,6 +445,36 @@ extension RecordStore {
       numbers.insert(UInt32(clamping: sqlite3_column_int64(statement, 0)))
     }
     return numbers
+  }
+
+  /// In the transaction of the record itself: from its commit on the records that it names may be removed.
+  private func noteArchive(_ record: Line.Record) throws(StorageFault) {
+    let description: ArchiveDescription
+    do throws(ArchiveDescription.Malformed) {
+      description = try ArchiveDescription(encoded: record.raw)
+    } catch {
+      throw died(.corrupt("An archive is described wrongly: \(error.description)", path: path))
+    }
+    try read("INSERT INTO archived (record, last) VALUES (\(lastSequence), ?1)", description.last) {
+      _ in
+    }
+    newBase = ChainBase(record: lastSequence, description: description)
+  }
+
+  /// Removes a few of the records that are in an archive, as long as there are any.
+  private func removeArchived() throws(StorageFault) {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    let now = Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    if let removedAt, now - removedAt < RecordStore.removeEvery { return }
+    removedAt = now
+    try read(
+      """
+      DELETE FROM records WHERE sequence <= ?1
+        AND sequence < (SELECT min(sequence) FROM records) + \(RecordStore.removedAtOnce)
+      """, base.last
+    ) { _ in }
+    if sqlite3_changes(connection) == 0 { isRemoved = true }
   }
 
   private func read(

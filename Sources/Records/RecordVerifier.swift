@@ -29,6 +29,10 @@ public struct VerificationReport: Sendable, Hashable {
   public var serialFiles = 0
   /// How many signed heads agree with the chain.
   public var heads = 0
+  /// Records 1 to this one are in archives that were not looked at; 0: there are none.
+  public var archived: Int64 = 0
+  /// The hash of that record, from which the check began.
+  public var archivedHash = ChainHash.zero
 
   /// Whether everything was read and everything holds.
   public var isIntact: Bool { firstBad == nil && fault == nil }
@@ -40,6 +44,11 @@ public struct VerificationReport: Sendable, Hashable {
         "record \(firstBad.sequence) is bad: \(firstBad.message); \(records) records before it hold"
     }
     if let fault { return fault.message }
+    if archived > 0 {
+      return
+        "\(records) records after \(archived), \(serialFiles) serial files and \(heads) signed heads hold; last hash "
+        + "\(lastHash); records 1 to \(archived) are in archives, which end with hash \(archivedHash)"
+    }
     return
       "\(records) records, \(serialFiles) serial files and \(heads) signed heads hold; last hash \(lastHash)"
   }
@@ -47,17 +56,20 @@ public struct VerificationReport: Sendable, Hashable {
 
 /// Checks the whole chain of a directory, beside a running daemon or without one; reads only, and in slices.
 public enum RecordVerifier {
-  /// Checks every record, serial file and signed head.
+  /// Checks every record that is here, every serial file and signed head; with `archives` those that are in them as well.
   ///
   /// A record holds when it follows the one before without a gap, its hash is right, and it does to batches and serials
   /// only what the contract lets it ("What becomes of a serial"). `known` are heads that were kept elsewhere: the chain
   /// must contain them, so a cut tail and a rewritten chain are found. `key` is the public key kept elsewhere; without one
   /// the key in the directory is used, which shows accidents but no forger with access to it. `progress` gets the records
-  /// done and those there are.
+  /// done and those there are, of each database.
   public static func verify(
-    directory: String, known: [SignedHead] = [], key: HeadKey? = nil,
+    directory: String, archives: [String] = [], known: [SignedHead] = [], key: HeadKey? = nil,
     progress: (Int, Int) -> Void = { _, _ in }
   ) -> VerificationReport {
+    guard archives.isEmpty else {
+      return verify(joined: directory, archives, known: known, key: key, progress: progress)
+    }
     // Before the records: beside a running daemon the mark may be behind them, but never ahead.
     let mark = HeadMark.read(directory)
     var check: Check
@@ -68,7 +80,7 @@ public enum RecordVerifier {
       report.fault = error
       return report
     }
-    if let mark {
+    if let mark, mark.sequence > check.report.archived {
       check.known[mark.sequence] = (mark.hash, "the file \(StoreDirectory.mark(directory))")
     }
     for head in known {
@@ -80,6 +92,7 @@ public enum RecordVerifier {
       }
       check.known[head.sequence] = (head.hash, "the head given")
     }
+    check.dropKnown()
     // The saved state is held against the records on a thread of its own: both read everything.
     let state = SavedStateCheck(directory: directory)
     state.start()
@@ -102,20 +115,48 @@ public enum RecordVerifier {
     private let path: String
     private let key: HeadKey?
     private let reader: RecordReader
+    private let base: ChainBase
     private let last: Int64
-    private var hash = ChainHash.zero
-    private var rules = RecordRules()
-    private var checked: Int64 = 0
+    private var hash: ChainHash
+    private var rules: RecordRules
+    private var checked: Int64
 
     init(directory: String, key: HeadKey?) throws(StorageFault) {
       self.directory = directory
       self.key = key
       path = StoreDirectory.database(directory)
       reader = try RecordReader(directory: directory)
+      base = try reader.base()
       last = try reader.lastSequence()
+      hash = base.hash
+      checked = base.last
+      rules = base.description.map { RecordRules(archived: $0.state) } ?? RecordRules()
+      report.archived = base.last
+      report.archivedHash = base.hash
+      report.lastHash = base.hash
+    }
+
+    /// Heads of records that are in archives are for the check of those; the one that the chain goes on from is known.
+    mutating func dropKnown() {
+      if base.last > 0, let head = known[base.last], head.hash != base.hash {
+        bad(base.last, "\(head.source) names another hash than the record of the archive")
+      }
+      known = known.filter { $0.key > base.last }
     }
 
     mutating func run(_ progress: (Int, Int) -> Void) {
+      switch ArchiveManifest.check(directory, key: key) {
+      case .none:
+        // The line keeps the serials of archived batches: none of them may come again.
+        for batch in base.description?.state.batches ?? [] where report.firstBad == nil {
+          checkSerials(
+            SerialFile.name(number: batch.number), sha256: batch.serialsHash,
+            count: batch.poolCount)
+        }
+      case .holds: break
+      case .broken(let what): bad(base.last + 1, what)
+      }
+      if report.firstBad != nil || report.fault != nil { return }
       while checked < last {
         let before = checked
         let opened: BatchDescription?
@@ -123,14 +164,16 @@ public enum RecordVerifier {
           opened = try slice()
         } catch {
           report.fault = error
-          report.records = Int(checked)
+          report.records = Int(checked - base.last)
           if error.code == .corrupt { bad(checked + 1, "the database is damaged there") }
           return
         }
         if checked > before, report.firstBad == nil { checkHeads(after: before) }
-        if let opened, report.firstBad == nil { checkSerials(opened) }
-        report.records = Int(report.firstBad.map { $0.sequence - 1 } ?? checked)
-        progress(report.records, Int(last))
+        if let opened, report.firstBad == nil {
+          checkSerials(opened.file, sha256: opened.sha256, count: opened.count)
+        }
+        report.records = Int((report.firstBad.map { $0.sequence - 1 } ?? checked) - base.last)
+        progress(report.records, Int(last - base.last))
         if report.firstBad != nil || report.fault != nil { return }
       }
       if let missing = known.filter({ $0.key > last }).min(by: { $0.key < $1.key }) {
@@ -208,11 +251,11 @@ public enum RecordVerifier {
       }
     }
 
-    private mutating func checkSerials(_ batch: BatchDescription) {
-      let path = directory + "/" + batch.file
+    private mutating func checkSerials(_ file: String, sha256: [UInt8], count: Int) {
+      let path = directory + "/" + file
       do throws(StorageFault) {
-        let (count, hash) = try SerialFile.summary(at: path)
-        guard hash == batch.sha256, count == batch.count else {
+        let (lines, hash) = try SerialFile.summary(at: path)
+        guard hash == sha256, lines == count else {
           return bad(checked, "the serials in \(path) are not those that the batch was opened with")
         }
         report.serialFiles += 1

@@ -38,10 +38,14 @@ final class SavedStateCheck: @unchecked Sendable {
   private func check() throws -> Finding {
     guard let saved = try SavedState.read(directory: directory) else { return .none }
     let reader = try RecordReader(directory: directory)
-    var line = LineController(settings: saved.state.settings)
+    let base = try reader.base()
+    guard saved.sequence >= base.last else { return .none }
+    var line =
+      base.description.map { LineController(settings: saved.state.settings, archived: $0.state) }
+      ?? LineController(settings: saved.state.settings)
     var images: [UInt32: SerialImage] = [:]
-    var after: Int64 = 0
-    var hash = ChainHash.zero
+    var after = base.last
+    var hash = base.hash
     while after < saved.sequence {
       let slice = try reader.records(
         after: after, limit: Int(min(RecordReader.slice, saved.sequence - after)))
@@ -111,7 +115,7 @@ final class SavedStateCheck: @unchecked Sendable {
       + (word.state == .encoded ? " with unit \(word.unit)" : "")
   }
 
-  private static func text(_ value: some Encodable) throws -> Data {
+  static func text(_ value: some Encodable) throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     return try encoder.encode(value)

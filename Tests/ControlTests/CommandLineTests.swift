@@ -17,7 +17,7 @@ struct CommandLineTests {
     ["serial", "found"], ["batch", "show"], ["batch", "list"], ["line"], ["line", "release"],
     ["line", "stop"], ["unit"], ["alarms"], ["ack"], ["reset"], ["scanners"], ["plcs"], ["records"],
     ["records", "verify"], ["records", "export"], ["records", "check-export"],
-    ["records", "replay"], ["gs1"], ["gs1", "check"],
+    ["records", "archive"], ["records", "replay"], ["gs1"], ["gs1", "check"],
   ]
 
   @Test("help texts are as saved", arguments: commands)

@@ -27,7 +27,7 @@ struct WireTests {
     .acknowledge(id: "scanner_lost@camera-1", occurrence: 7, comment: nil),
     .acknowledge(id: "scanner_lost@camera-1", occurrence: .max, comment: "plug"),
     .reset(id: "bad_pack_passed"), .scanners, .plcs, .recordsVerify,
-    .recordsExport(batch: "B-1"),
+    .recordsExport(batch: "B-1"), .recordsArchive(before: nil), .recordsArchive(before: "B-7"),
   ]
 
   @Test("every command comes back from its line as it went", arguments: commands)

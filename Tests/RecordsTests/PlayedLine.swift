@@ -53,14 +53,7 @@ final class PlayedLine {
     store.close()
     let settings = settings ?? self.settings
     store = try RecordStore(directory: directory, line: settings.line)
-    line = LineController(settings: settings)
-    try store.replay { stored in
-      if stored.record.kind == .batchOpened {
-        let description = try BatchDescription(encoded: stored.record.raw)
-        line.adopt(try batch(stored.record.batch, description))
-      }
-      line.replay(stored.record, wall: stored.wall)
-    }
+    line = try LineRecovery.recover(from: store, settings: settings).core
     line.begin(detail: "test", recorded: RecordedSettings.encoded(settings), wall: 0)
     try flush()
     generation += 1

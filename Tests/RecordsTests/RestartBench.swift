@@ -138,6 +138,26 @@ import Testing
       try save(core, store)
       store.close()
       for _ in 0..<3 { _ = try start(directory, "50 closed batches") }
+      let clock = ContinuousClock()
+      let took = try clock.measure {
+        let prepared = try RecordArchive.prepare(
+          directory, before: nil, by: "bench", version: "bench", minFree: 0, at: 0)
+        store = try RecordStore(directory: directory, line: "L01")
+        try append(
+          Record(.archived, number: 50, raw: prepared.description.encoded, detail: "archive/0001"),
+          store)
+        try store.commit()
+      }
+      print("50 closed batches archived and checked in \(took)")
+      var slices: [Duration] = []
+      while slices.count < 50 {
+        let slice = try clock.measure { try store.idle() }
+        // Between two removals there is nothing to do.
+        if slice > .microseconds(20) { slices.append(slice) }
+      }
+      slices.sort()
+      print("256 records removed in \(slices[25]), at most \(slices[49])")
+      store.close()
     }
   }
 }
