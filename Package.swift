@@ -90,7 +90,8 @@ let package = Package(
       name: "GS1Tests", dependencies: ["GS1", "CAllocations"], resources: [.copy("Fixtures")],
       swiftSettings: strict),
     .testTarget(
-      name: "DaemonTests", dependencies: ["Daemon", "Line"], swiftSettings: strict),
+      name: "DaemonTests", dependencies: ["Daemon", "Line", "Records", logging],
+      swiftSettings: strict),
     .testTarget(name: "LineTests", dependencies: ["Line", "Alarms"], swiftSettings: strict),
     .testTarget(name: "RingsTests", dependencies: ["Rings"], swiftSettings: strict),
     .testTarget(

@@ -19,25 +19,30 @@ final class StateKeeper: @unchecked Sendable {
   private let directory: String
   private let logger: Logger
   private let ask: @Sendable (@escaping @Sendable (LineLoop.Settled?) -> Void) -> Void
+  private let pace: DispatchTimeInterval
+  private let recordsBetween: Int64
   private var timer: (any DispatchSourceTimer)?
   private var isBusy = false
+  private var isEnded = false
   private var savedSequence: Int64 = 0
   private var savedClosed = 0
 
   init(
-    directory: String, logger: Logger,
+    directory: String, logger: Logger, pace: DispatchTimeInterval = StateKeeper.pace,
+    recordsBetween: Int64 = StateKeeper.recordsBetween,
     ask: @escaping @Sendable (@escaping @Sendable (LineLoop.Settled?) -> Void) -> Void
   ) {
     self.directory = directory
     self.logger = logger
+    self.pace = pace
+    self.recordsBetween = recordsBetween
     self.ask = ask
   }
 
   func start() {
     queue.async { [self] in
       let timer = DispatchSource.makeTimerSource(queue: queue)
-      timer.schedule(
-        deadline: .now() + StateKeeper.pace, repeating: StateKeeper.pace, leeway: .seconds(1))
+      timer.schedule(deadline: .now() + pace, repeating: pace, leeway: .milliseconds(500))
       timer.setEventHandler { @Sendable [weak self] in self?.look() }
       timer.resume()
       self.timer = timer
@@ -48,6 +53,8 @@ final class StateKeeper: @unchecked Sendable {
     queue.sync {
       timer?.cancel()
       timer = nil
+      // What is still on its way may not take the place of the state at rest.
+      isEnded = true
     }
   }
 
@@ -69,7 +76,7 @@ final class StateKeeper: @unchecked Sendable {
   }
 
   private func take(_ first: LineLoop.Settled?) {
-    guard let first, isDue(first) else {
+    guard let first, !isEnded, isDue(first) else {
       isBusy = false
       return
     }
@@ -77,7 +84,7 @@ final class StateKeeper: @unchecked Sendable {
     ask { [weak self] settled in
       guard let self else { return }
       self.queue.async {
-        if let settled, StateKeeper.isOfOneLife(first.core, settled.core) {
+        if let settled, !self.isEnded, StateKeeper.isOfOneLife(first.core, settled.core) {
           self.save(images: images, begun: first.sequence, settled)
         }
         self.isBusy = false
@@ -86,7 +93,7 @@ final class StateKeeper: @unchecked Sendable {
   }
 
   private func isDue(_ settled: LineLoop.Settled) -> Bool {
-    settled.sequence - savedSequence >= StateKeeper.recordsBetween
+    settled.sequence - savedSequence >= recordsBetween
       || settled.core.batches.count { $0.state == .closed } > savedClosed
   }
 
