@@ -468,10 +468,11 @@ extension RecordStore {
     let now = Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     if let removedAt, now - removedAt < RecordStore.removeEvery { return }
     removedAt = now
+    // One bound: of two SQLite may take the farther one, and look at every archived record each time.
     try read(
       """
-      DELETE FROM records WHERE sequence <= ?1
-        AND sequence < (SELECT min(sequence) FROM records) + \(RecordStore.removedAtOnce)
+      DELETE FROM records
+      WHERE sequence <= min(?1, (SELECT min(sequence) FROM records) + \(RecordStore.removedAtOnce - 1))
       """, base.last
     ) { _ in }
     if sqlite3_changes(connection) == 0 { isRemoved = true }
