@@ -24,7 +24,7 @@ public final class RecordStore {
   static let headInterval = Instant.Span.milliseconds(60_000)
 
   /// So many archived records are removed at a time, which is one commit of about the size of a busy turn's.
-  static let removedAtOnce = 256
+  static let removedAtOnce = 64
   /// Between two removals the line has the disk to itself.
   static let removeEvery = Instant.Span.milliseconds(100)
 

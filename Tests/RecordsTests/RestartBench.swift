@@ -156,7 +156,7 @@ import Testing
         if slice > .microseconds(150) { slices.append(slice) }
       }
       slices.sort()
-      print("256 records removed in \(slices[25]), at most \(slices[49])")
+      print("a slice of archived records removed in \(slices[25]), at most \(slices[49])")
       store.close()
     }
   }
