@@ -53,14 +53,7 @@ final class PlayedLine {
     store.close()
     let settings = settings ?? self.settings
     store = try RecordStore(directory: directory, line: settings.line)
-    line = LineController(settings: settings)
-    try store.replay { stored in
-      if stored.record.kind == .batchOpened {
-        let description = try BatchDescription(encoded: stored.record.raw)
-        line.adopt(try batch(stored.record.batch, description))
-      }
-      line.replay(stored.record, wall: stored.wall)
-    }
+    line = try LineRecovery.recover(from: store, settings: settings).core
     line.begin(detail: "test", recorded: RecordedSettings.encoded(settings), wall: 0)
     try flush()
     generation += 1
@@ -96,7 +89,9 @@ final class PlayedLine {
       let records = line.outbox.records
       line.outbox.records = []
       line.outbox.actions = []
-      for record in records { try store.append(record, at: now) }
+      for record in records {
+        try store.append(record, at: now, wall: now.nanoseconds / 1_000_000)
+      }
       try store.commit()
       line.committed(now: now)
     } while !line.outbox.records.isEmpty || !line.outbox.actions.isEmpty
