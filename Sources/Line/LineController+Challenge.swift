@@ -72,7 +72,9 @@ extension LineController {
     return "station \(name): \(why) (lineward challenge start \(name))"
   }
 
-  /// The wall time at which the next one is due; nil: never. One that was never passed is due since 1970.
+  /// The wall time at which the next one is due, nil for never.
+  ///
+  /// One that was never passed is due since 1970.
   private func challengeDue(_ station: Int) -> Int64? {
     guard settings.challenge.everyHours > 0, stations[station].hasGate else { return nil }
     return (stations[station].challengePassedAt).map {

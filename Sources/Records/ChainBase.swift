@@ -129,7 +129,9 @@ struct ChainBase: Sendable {
 
   /// The settings in force from here on, in place of their record in the archive; nil when none stood in the records.
   var recordedSettings: StoredRecord? {
-    description.flatMap { $0.settings.isEmpty ? nil : standIn(Line.Record(.settings, raw: $0.settings)) }
+    description.flatMap {
+      $0.settings.isEmpty ? nil : standIn(Line.Record(.settings, raw: $0.settings))
+    }
   }
 
   private func standIn(_ record: Line.Record) -> StoredRecord {

@@ -24,7 +24,9 @@ struct GateTests {
     var state: SerialState?
   }
 
-  /// nil: no outcome comes. The outcome 9 is none of the map's.
+  /// Outcomes as the PLC writes them, nil where none comes.
+  ///
+  /// The outcome 9 is none of the map's.
   private static let ends: [UInt16?] = [1, 2, 3, 4, 5, 6, 9, nil]
 
   private static func expected(_ ordered: Ordered, _ end: UInt16?) -> Expected {

@@ -39,10 +39,20 @@ final class PlayedLine {
     stations: [StationSettings(name: "unit-1", plc: "plc-1", scanners: [0])],
     limits: .init(consecutiveRejects: 50, consecutiveNoReads: 3))
 
+  /// The same line with a print feed that says the order, and a challenge test of one pack.
+  static var fed: LineSettings {
+    var settings = PlayedLine.settings
+    settings.orderWindow = 16
+    settings.printFeed = .init()
+    settings.challenge = .init(packs: [.noRead])
+    return settings
+  }
+
   var lastUnit: UInt16 { snapshot.lastUnit }
 
   private func awake() throws {
     for scanner in settings.scanners.indices { try step(.scannerOnline(scanner)) }
+    if settings.printFeed != nil { try step(.printFeed(.connected)) }
     // The station that has a PLC, wherever it stands in the list.
     let station = line.settings.stations.firstIndex { !$0.plc.isEmpty } ?? 0
     try step(.plc(station: station, .linked(generation: generation, newEpoch: false, snapshot)))

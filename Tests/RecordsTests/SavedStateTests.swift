@@ -18,7 +18,20 @@ func wholeText(_ value: Any, depth: Int = 0) -> String {
     return counts.filter { $0.value != 0 }.map { "\($0.key): \($0.value)" }.sorted().joined(
       separator: ",")
   }
+  // Of what was passed it keeps now more, now less.
+  if let order = value as? PrintOrder {
+    let places = (Int32(0)..<100).map {
+      "\($0): \(order.wasPrinted($0)) \(order.breach($0, window: 0) ?? "due")"
+    }
+    return
+      "\(order.source) \(order.printed) \(order.next) \(order.skipped) \(order.recentSkips) \(order.isComplete)\n"
+      + places.joined(separator: "\n")
+  }
   let mirror = Mirror(reflecting: value)
+  // Likewise.
+  if mirror.displayStyle == .struct, let elements = value as? any Collection {
+    return elements.map { wholeText($0, depth: depth + 1) }.joined(separator: "\n")
+  }
   if mirror.children.isEmpty { return "\(value)" }
   let lines = mirror.children.map { child in
     "\(child.label ?? "-"): \(wholeText(child.value, depth: depth + 1))"
@@ -77,6 +90,17 @@ func difference(_ left: String, _ right: String) -> String? {
   static func anything(_ line: PlayedLine, _ random: inout Seeded, batches: inout Int) throws {
     let serial = "S\(Int.random(in: 0..<60, using: &random))"
     let outcome = Outcome.allCases.randomElement(using: &random) ?? .passed
+    if line.settings.printFeed != nil, Int.random(in: 0..<3, using: &random) == 0 {
+      switch Int.random(in: 0..<8, using: &random) {
+      case 0: try line.command(.challengeStart(station: "unit-1"))
+      case 1: try line.unit(Array("NOREAD".utf8), .rejected)
+      case 2: try line.command(.challengeCancel(station: "unit-1", reason: "why"))
+      default:
+        let first = Int.random(in: 0..<60, using: &random)
+        try line.printed((first..<first + 5).map { "S\($0)" })
+      }
+      return
+    }
     switch Int.random(in: 0..<24, using: &random) {
     case 0..<8: try line.unit(PlayedLine.scan(serial), outcome)
     case 8: try line.unit(PlayedLine.scan(serial))
@@ -100,23 +124,32 @@ func difference(_ left: String, _ right: String) -> String? {
     case 22:
       guard batches < 4 else { return }
       batches += 1
-      try line.openBatch(id: "B-\(batches)", serials: (0..<60).map { "S\($0)" })
+      try line.openBatch(
+        id: "B-\(batches)", serials: (0..<60).map { "S\($0)" },
+        printed: line.settings.printFeed == nil ? nil : .feed)
     default: try line.restart()
     }
   }
 
-  @Test(arguments: 1...6)
+  @Test(arguments: 1...10)
   func aRestartFromASavedStateGivesTheCoreThatAllRecordsGive(seed: UInt64) throws {
     var random = Seeded(state: seed)
     try withDirectory { directory in
-      let line = try PlayedLine(directory: directory)
+      let isFed = seed > 6
+      let line = try PlayedLine(
+        directory: directory, settings: isFed ? PlayedLine.fed : PlayedLine.settings)
       var batches = 1
-      try line.openBatch(id: "B-1", serials: (0..<60).map { "S\($0)" })
+      var printed = 0
+      var challenged = false
+      try line.openBatch(
+        id: "B-1", serials: (0..<60).map { "S\($0)" }, printed: isFed ? .feed : nil)
       try line.command(.batchStart(id: nil))
       try line.release()
       var compared = 0
       for step in 0..<160 {
         try Self.anything(line, &random, batches: &batches)
+        printed = max(printed, line.line.batches.compactMap(\.order?.next).max() ?? 0)
+        if line.line.status.stations[0].challenge?.passedAt != nil { challenged = true }
         guard step % 4 == 3 else { continue }
         try save(line)
         // What comes after the state is replayed on top of it.
@@ -137,6 +170,7 @@ func difference(_ left: String, _ right: String) -> String? {
         try line.restart()
       }
       #expect(compared == 40)
+      #expect(!isFed || printed > 2 && challenged, "\(printed) printed and passed, \(challenged)")
       line.close()
     }
   }
