@@ -1,7 +1,7 @@
 /// What can go wrong on a line, each with what an operator needs to know of it.
 ///
 /// Raw values stand in records and are never used again for something else.
-public enum AlarmKind: UInt16, Sendable, CaseIterable {
+public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   case badPackPassed = 1
   case storageFault = 2
   case rejectNotConfirmed = 3

@@ -1,5 +1,5 @@
 /// One alarm: a kind of fault at one place, through all its occurrences.
-public struct Alarm: Sendable, Hashable {
+public struct Alarm: Sendable, Hashable, Codable {
   /// What went wrong.
   public var kind: AlarmKind
   /// Where: a station's or a device's name, empty for the line as a whole.
@@ -16,7 +16,7 @@ public struct Alarm: Sendable, Hashable {
   public var causeStands: Bool
 
   /// The life of an alarm (ISA-18.2, 5.2; IEC 62682, 5.2).
-  public enum State: UInt8, Sendable, CaseIterable {
+  public enum State: UInt8, Sendable, CaseIterable, Codable {
     case normal = 0
     case unacknowledged = 1
     case acknowledged = 2
@@ -53,7 +53,7 @@ public struct Alarm: Sendable, Hashable {
 ///
 /// Pure: it decides what changes; whoever owns it writes the records. Names of places come from the configuration,
 /// so the list has a bound by nature: kinds × places.
-public struct AlarmList: Sendable {
+public struct AlarmList: Sendable, Codable {
   /// Alarms that are not normal, in the order in which they were raised.
   public var active: [Alarm] { alarms.filter { $0.state != .normal } }
   private var alarms: [Alarm] = []

@@ -56,6 +56,8 @@ public enum Command: Sendable, Equatable {
   case recordsExport(batch: String)
   /// Gives the line a new signing key; `reason` goes on record.
   case recordsRotateKey(reason: String)
+  /// Puts the records of closed batches into an archive, of all before a batch or of all that can go.
+  case recordsArchive(before: String?)
 
   /// The words of the command line, which are also its name on the wire and in sentences.
   public var words: String {
@@ -73,7 +75,8 @@ public enum Command: Sendable, Equatable {
       .recordsVerify:
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
-      .reset, .serial, .recordsExport, .recordsRotateKey, .challengeStart, .challengeCancel:
+      .reset, .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .challengeStart,
+      .challengeCancel:
       false
     }
   }
@@ -122,6 +125,7 @@ public enum Command: Sendable, Equatable {
     case recordsVerify = "records verify"
     case recordsExport = "records export"
     case recordsRotateKey = "records rotate-key"
+    case recordsArchive = "records archive"
   }
 
   private var word: Word {
@@ -149,6 +153,7 @@ public enum Command: Sendable, Equatable {
     case .recordsVerify: .recordsVerify
     case .recordsExport: .recordsExport
     case .recordsRotateKey: .recordsRotateKey
+    case .recordsArchive: .recordsArchive
     }
   }
 }
@@ -218,6 +223,7 @@ extension Command: Codable {
       case .recordsVerify: .recordsVerify
       case .recordsExport: .recordsExport(batch: try text(.id))
       case .recordsRotateKey: .recordsRotateKey(reason: try text(.reason))
+      case .recordsArchive: .recordsArchive(before: try optionalText(.id))
       }
   }
 
@@ -234,7 +240,8 @@ extension Command: Codable {
       try fields.encode(lot, forKey: .lot)
       try fields.encode(expiry, forKey: .expiry)
       if printOrder { try fields.encode(printOrder, forKey: .printOrder) }
-    case .batchStart(let id), .batchPause(let id), .batchReconcile(let id), .batchShow(let id):
+    case .batchStart(let id), .batchPause(let id), .batchReconcile(let id), .batchShow(let id),
+      .recordsArchive(let id):
       try fields.encodeIfPresent(id, forKey: .id)
     case .batchClose(let id, let reason):
       try fields.encodeIfPresent(id, forKey: .id)

@@ -304,7 +304,8 @@ public struct Render: Sendable {
       ["batch", "state", "GTIN", "lot", "expiry", "pool", "commissioned"],
       batches.map {
         [
-          plain($0.id), batchState($0.state), plain($0.gtin), plain($0.lot), expiry($0.expiry),
+          plain($0.id), batchState($0.state) + ($0.archive == nil ? "" : ", archived"),
+          plain($0.gtin), plain($0.lot), expiry($0.expiry),
           number($0.pool), number($0.commissioned),
         ]
       }, numeric: [5, 6])
@@ -367,6 +368,12 @@ public struct Render: Sendable {
     ].compactMap { count, what in count.map { "\(number($0)) \(what)\($0 == 1 ? "" : "s")" } }
     var lines = ["\(colour(.green, "The records are intact:")) \(parts.joined(separator: ", "))."]
     if let hash = reply.lastHash { lines.append("  last hash  \(plain(hash))") }
+    if let archived = reply.archived {
+      lines.append(
+        "  records 1 to \(number(archived)) are in archives and were not checked; give these with --archive."
+      )
+      if let hash = reply.archivedHash { lines.append("  archives end with hash  \(plain(hash))") }
+    }
     lines += (reply.remarks ?? []).map { "  " + plain($0) }
     return lines
   }

@@ -505,13 +505,16 @@ public struct BatchReply: Sendable, Equatable, Codable {
   public var printOrder: Bool
   /// How far it is in its print order; null where it has none.
   public var printed: PrintedReply?
+  /// The archive that holds its records, from the storage directory on; left out while they are with the line.
+  public var archive: String?
 
   /// Makes a reply.
   public init(
     id: String, gtin: String, lot: String, expiry: String, state: String, pool: Int,
     commissioned: Int, serials: [String: Int] = [:], serialsSHA256: String = "",
-    printOrder: Bool = false, printed: PrintedReply? = nil
+    printOrder: Bool = false, printed: PrintedReply? = nil, archive: String? = nil
   ) {
+    self.archive = archive
     self.id = id
     self.gtin = gtin
     self.lot = lot
@@ -526,7 +529,7 @@ public struct BatchReply: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, gtin, lot, expiry, state, pool, commissioned, serials, printed
+    case id, gtin, lot, expiry, state, pool, commissioned, serials, printed, archive
     case serialsSHA256 = "serials_sha256"
     case printOrder = "print_order"
   }
@@ -617,6 +620,10 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   public var lastHash: String?
   /// What the check does not prove, and who vouches for a changed key; sentences.
   public var remarks: [String]?
+  /// Records 1 to this one are in archives that were not checked; left out when there are none.
+  public var archived: Int64?
+  /// The hash of that record, from which the check began.
+  public var archivedHash: String?
 
   /// The first record that does not hold.
   public struct BadRecord: Sendable, Equatable, Codable {
@@ -635,8 +642,11 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   /// Makes a reply.
   public init(
     records: Int, firstBad: BadRecord? = nil, fault: String? = nil, serialFiles: Int? = nil,
-    signedHeads: Int? = nil, lastHash: String? = nil, remarks: [String]? = nil
+    signedHeads: Int? = nil, lastHash: String? = nil, remarks: [String]? = nil,
+    archived: Int64? = nil, archivedHash: String? = nil
   ) {
+    self.archived = archived
+    self.archivedHash = archivedHash
     intact = firstBad == nil && fault == nil
     self.records = records
     self.firstBad = firstBad
@@ -648,7 +658,8 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case intact, records, fault, remarks
+    case intact, records, fault, remarks, archived
+    case archivedHash = "archived_hash"
     case firstBad = "first_bad"
     case serialFiles = "serial_files"
     case signedHeads = "signed_heads"
@@ -666,6 +677,8 @@ public struct VerifyReply: Sendable, Equatable, Codable {
     try fields.encodeIfPresent(signedHeads, forKey: .signedHeads)
     try fields.encodeIfPresent(remarks, forKey: .remarks)
     try fields.encodeIfPresent(lastHash, forKey: .lastHash)
+    try fields.encodeIfPresent(archived, forKey: .archived)
+    try fields.encodeIfPresent(archivedHash, forKey: .archivedHash)
   }
 }
 

@@ -46,7 +46,7 @@ final class Composition: Sendable {
 
     let recovery: LineLoop.Recovery
     do throws(StorageFault) {
-      recovery = try Composition.recover(configuration)
+      recovery = try Composition.recover(configuration, logger)
     } catch {
       logger.critical(
         "\(error.message)", metadata: ["message-id": "\(MessageID.storageFault.text)"])
@@ -68,7 +68,7 @@ final class Composition: Sendable {
       tell: { loopBox.send($0) })
     let loop = LineLoop(
       recovery: recovery, frames: frames, plcRings: links.map(\.events), printRing: printRing,
-      recover: { () throws(StorageFault) in try Composition.recover(configuration) },
+      recover: { () throws(StorageFault) in try Composition.recover(configuration, logger) },
       post: { station, order in
         links[linkOfStation[station]].post(StationOrder(station: UInt16(station), order: order))
       }, notices: { notices.write($0) }, heads: { courier.send($0) })
@@ -84,6 +84,7 @@ final class Composition: Sendable {
 
     let desk = ControlDesk(
       loop: loop, hasPrintFeed: feed != nil, directory: configuration.storage.directory,
+      minFree: configuration.storage.minFree,
       roles: { self.roles.withLock { $0 } },
       scanners: { Composition.scannerReplies(configuration, bank) },
       plcs: { Composition.plcReplies(configuration, links, $0) })
@@ -128,6 +129,10 @@ final class Composition: Sendable {
       logger: logger, tell: { loop.send(.event($0)) })
     surroundings.start()
     courier.start()
+    let keeper = StateKeeper(
+      directory: configuration.storage.directory, logger: logger,
+      ask: { if !loop.send(.settled($0)) { $0(nil) } })
+    keeper.start()
     let watchdog = watchdog(loop: loop, links: links, bank: bank, feed: feed)
     watchdog?.start()
     waitForSignals { self.reload(loop: loop) }
@@ -135,6 +140,7 @@ final class Composition: Sendable {
     ServiceManager.stopping()
     logger.notice("Lineward ends", metadata: ["message-id": "\(MessageID.stopping.text)"])
     surroundings.stop()
+    keeper.stop()
     server.stop()
     // The permit falls and is recorded first; then the links tell the PLC and go.
     let stopped = DispatchSemaphore(value: 0)
@@ -146,15 +152,19 @@ final class Composition: Sendable {
     watchdog?.stop()
     loop.stop()
     courier.stop(seconds: 5)
+    if let end = loop.end { keeper.saveAtRest(end) }
     notices.drain()
   }
 
   // MARK: Start
 
   /// Opens the records and replays them into a core: the one way back after a start, a crash and a storage fault.
-  static func recover(_ configuration: Configuration) throws(StorageFault) -> LineLoop.Recovery {
+  static func recover(
+    _ configuration: Configuration, _ logger: Logger
+  ) throws(StorageFault) -> LineLoop.Recovery {
     var recovery = try LineLoop.Recovery.replayed(
       directory: configuration.storage.directory, settings: Composition.lineSettings(configuration))
+    if let remark = recovery.remark { logger.warning("\(remark)") }
     recovery.core.begin(
       detail: "Lineward \(LinewardDaemon.version)",
       recorded: RecordedSettings.encoded(recovery.core.settings), wall: Clock.wall)

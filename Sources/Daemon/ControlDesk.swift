@@ -3,6 +3,7 @@ internal import Control
 internal import Devices
 internal import Dispatch
 internal import Foundation
+internal import Glibc
 internal import Line
 internal import PLCLink
 internal import Records
@@ -17,6 +18,7 @@ final class ControlDesk: Sendable {
   private let directory: String
   /// Whether a batch without `--print-order` takes its order from the feed.
   private let hasPrintFeed: Bool
+  private let minFree: Int64
   private let scanners: @Sendable () -> [ScannerReply]
   private let plcs: @Sendable (LineStatus) -> [PLCReply]
   /// Batches are imported one after the other: each needs the number and the serials of those before.
@@ -25,13 +27,15 @@ final class ControlDesk: Sendable {
   private let reading = DispatchQueue(label: "lineward.reading", qos: .utility)
 
   init(
-    loop: LineLoop, hasPrintFeed: Bool, directory: String, roles: @escaping @Sendable () -> Roles,
+    loop: LineLoop, hasPrintFeed: Bool, directory: String, minFree: Int64,
+    roles: @escaping @Sendable () -> Roles,
     scanners: @escaping @Sendable () -> [ScannerReply],
     plcs: @escaping @Sendable (LineStatus) -> [PLCReply]
   ) {
     self.loop = loop
     self.hasPrintFeed = hasPrintFeed
     self.directory = directory
+    self.minFree = minFree
     self.roles = roles
     self.scanners = scanners
     self.plcs = plcs
@@ -74,7 +78,9 @@ final class ControlDesk: Sendable {
       }
     case .batchShow(let id): showBatch(id, responder)
     case .batchList:
-      look(responder) { core in .success(.batches(core.batches.map(BatchReply.init))) }
+      look(responder) { core in
+        .success(.batches(core.batches.map { BatchReply($0, core.archive(of: $0.number)) }))
+      }
     case .lineRelease: order(.release, peer, responder)
     case .lineStop(let reason): order(.stop(reason: reason), peer, responder)
     case .serial(let act, let serial, let gtin, let scan, let reason):
@@ -111,6 +117,7 @@ final class ControlDesk: Sendable {
       }
       export(batch, to: descriptor, peer, responder)
     case .recordsRotateKey(let reason): rotateKey(reason: reason, peer, responder)
+    case .recordsArchive(let batch): archive(before: batch, peer, responder)
     }
   }
 
@@ -156,12 +163,12 @@ final class ControlDesk: Sendable {
         guard let batch = core.batches.first(where: { $0.id == id }) else {
           return .failure(.notFound("There is no batch \(id)."))
         }
-        return .success(.batch(BatchReply(batch)))
+        return .success(.batch(BatchReply(batch, core.archive(of: batch.number))))
       }
       guard let current = core.status.batch ?? core.batches.last else {
         return .failure(.notFound("There is no batch yet; open one with lineward batch open."))
       }
-      return .success(.batch(BatchReply(current)))
+      return .success(.batch(BatchReply(current, core.archive(of: current.number))))
     }
   }
 
@@ -309,6 +316,7 @@ final class ControlDesk: Sendable {
           return
         }
         let closed = batches.filter { $0.state == .closed }
+        let archives = core.archives
         reading.async { [self] in
           do throws(StorageFault) {
             var hits: [(batch: Batch, row: Int32)] = []
@@ -330,6 +338,14 @@ final class ControlDesk: Sendable {
                   .usage(
                     "The serial is known for several GTINs (\(gtins)): say which one with --gtin."))
               )
+              return
+            }
+            if let archive = archives.first(where: { hit.batch.number <= $0.lastBatch }) {
+              responder.finish(
+                .failure(
+                  .refused(
+                    "The records of batch \(hit.batch.id) are in \(archive.folder), and the line changes nothing of an archived "
+                      + "batch any more.")))
               return
             }
             let word = try RecordReader(directory: directory).word(
@@ -365,6 +381,7 @@ final class ControlDesk: Sendable {
         }
         let hits = found
         let closed = candidates.filter { $0.pool == nil }
+        let archives = core.archives
         reading.async {
           var hits = hits
           // Closed batches are on disk only; they are searched when no open one has the serial.
@@ -377,7 +394,12 @@ final class ControlDesk: Sendable {
               }
             }
           }
-          responder.finish(ControlDesk.unitReply(serial: serial, gtin: gtin, hits: hits, directory))
+          let archive = hits.first.flatMap { hit in
+            archives.first { hit.batch.number <= $0.lastBatch }
+          }
+          responder.finish(
+            ControlDesk.unitReply(
+              serial: serial, gtin: gtin, hits: hits, directory, archive: archive))
         }
       })
     if !taken { responder.finish(.failure(ControlDesk.overrun)) }
@@ -385,7 +407,7 @@ final class ControlDesk: Sendable {
 
   private static func unitReply(
     serial: String, gtin: String?, hits: [(batch: Batch, row: Int32, word: SerialPool.Word?)],
-    _ directory: String
+    _ directory: String, archive: Archive?
   ) -> Result<CommandReply, Failure> {
     guard let hit = hits.first else {
       return .failure(
@@ -397,6 +419,13 @@ final class ControlDesk: Sendable {
       let gtins = hits.map(\.batch.gtin).joined(separator: ", ")
       return .failure(
         .usage("The serial is known for several GTINs (\(gtins)): say which one with --gtin."))
+    }
+    let directory = archive.map { "\(directory)/\($0.folder)" } ?? directory
+    if archive != nil, access(directory, F_OK) != 0 {
+      return .failure(
+        .notFound(
+          "The serial belongs to batch \(hit.batch.id) (GTIN \(hit.batch.gtin)), whose records are in an archive that was "
+            + "moved away from \(directory)."))
     }
     do {
       let history = try RecordReader(directory: directory).history(
@@ -469,6 +498,54 @@ final class ControlDesk: Sendable {
         responder.finish(result.reply)
       } catch {
         responder.finish(.failure(.storageFault(error.message)))
+      }
+    }
+  }
+
+  /// Makes an archive, then has the chain name it: what is in it may leave the records from then on.
+  private func archive(before batch: String?, _ peer: Peer, _ responder: Responder) {
+    let directory = directory
+    let minFree = minFree
+    let loop = loop
+    reading.async {
+      let prepared: RecordArchive.Prepared
+      do throws(ArchiveProblem) {
+        prepared = try RecordArchive.prepare(
+          directory, before: batch, by: peer.actor, version: LinewardDaemon.version,
+          minFree: Int(minFree), at: Clock.wall, isWanted: { responder.isOpen },
+          progress: { responder.progress(ProgressReply(phase: $0, done: $1, total: $2)) })
+      } catch {
+        responder.finish(.failure(error.failure))
+        return
+      }
+      let description = prepared.description
+      // The next archive may only begin when this one is on record: it would take its folder for a leftover.
+      let done = DispatchSemaphore(value: 0)
+      let taken = loop.send(
+        .command(
+          .archive(
+            folder: description.folder, lastBatch: description.lastBatch,
+            description: description.encoded), actor: peer.actor
+        ) { result in
+          if case .done = result {
+            responder.finish(
+              .success(
+                .done(
+                  "records \(description.first) to \(description.last) are in \(prepared.path), with batches "
+                    + "\(prepared.batches.joined(separator: ", ")); they are removed from the line's records little by little"
+                )))
+          } else {
+            // What has no record is no archive.
+            RecordArchive.discard(prepared)
+            responder.finish(result.reply)
+          }
+          done.signal()
+        })
+      if taken {
+        _ = done.wait(timeout: .now() + .seconds(60))
+      } else {
+        RecordArchive.discard(prepared)
+        responder.finish(.failure(ControlDesk.overrun))
       }
     }
   }

@@ -22,8 +22,17 @@ package final class LineLoop: @unchecked Sendable {
     case command(LineCommand, actor: String, reply: @Sendable (CommandResult) -> Void)
     /// Looks at the core; must be quick.
     case look(@Sendable (LineController) -> Void)
+    /// Takes the core when all that made it is on disk; nil when nothing can be put there. Must be quick.
+    case settled(@Sendable (Settled?) -> Void)
     /// Something happened to the machine, e.g. lost notices.
     case event(LineEvent)
+  }
+
+  /// A core as the records up to one have made it, all of them on disk.
+  package struct Settled: Sendable {
+    var core: LineController
+    var sequence: Int64
+    var hash: ChainHash
   }
 
   /// How the store is opened, at the start and after a storage fault.
@@ -32,11 +41,14 @@ package final class LineLoop: @unchecked Sendable {
     package var store: RecordStore
     /// What was replayed from it.
     package var core: LineController
+    /// Why a saved state was left aside, a sentence for the journal; nil when none was.
+    package var remark: String?
 
     /// Joins a store and the core that was replayed from it.
-    package init(store: RecordStore, core: LineController) {
+    package init(store: RecordStore, core: LineController, remark: String? = nil) {
       self.store = store
       self.core = core
+      self.remark = remark
     }
   }
 
@@ -68,11 +80,16 @@ package final class LineLoop: @unchecked Sendable {
   @exclusivity(unchecked) private var core: LineController
   @exclusivity(unchecked) private var heldFrame: Frame?
   @exclusivity(unchecked) private var heldEvents: [StationEvent?]
+  /// Wall time of the turn.
+  private var wall = Clock.wall
   private var store: RecordStore?
   private var reopenAt: Instant?
   private var replies: [UInt64: @Sendable (CommandResult) -> Void] = [:]
   private var nextReply: UInt64 = 1
   private var heldPrint: PrintLine?
+  private var waitingForRest: [@Sendable (Settled?) -> Void] = []
+  /// Where the core stood when the loop ended; nil when its last records did not reach the disk.
+  private(set) var end: Settled?
   private var framesLostSeen: UInt64 = 0
   private var plcLostSeen: [UInt64]
   private var printLostSeen: UInt64 = 0
@@ -141,6 +158,9 @@ package final class LineLoop: @unchecked Sendable {
       turn()
     }
     turn()
+    if let store, core.outbox.records.isEmpty {
+      end = Settled(core: core, sequence: store.lastSequence, hash: store.lastHash)
+    }
     store?.close()
     tellHead()
   }
@@ -155,7 +175,8 @@ package final class LineLoop: @unchecked Sendable {
   // MARK: One turn
 
   private func turn() {
-    let wall = Clock.wall
+    // Records bear the time that the core had of them; those that the last turn left over have kept theirs.
+    if core.outbox.records.isEmpty { wall = Clock.wall }
     drain(wall: wall)
     // Rejects and stops first: nothing that follows in this turn changes them.
     send()
@@ -166,6 +187,7 @@ package final class LineLoop: @unchecked Sendable {
     send()
     if store == nil {
       core.outbox.records.removeAll(keepingCapacity: true)
+      settle(nil)
       reopenIfDue(now: now, wall: wall)
     } else {
       commit(wall: wall)
@@ -271,6 +293,8 @@ package final class LineLoop: @unchecked Sendable {
         core.step(.command(id: id, command, actor: actor), now: Clock.now, wall: wall)
       case .look(let body):
         body(core)
+      case .settled(let body):
+        waitingForRest.append(body)
       case .event(let event):
         core.step(event, now: Clock.now, wall: wall)
       }
@@ -327,7 +351,7 @@ package final class LineLoop: @unchecked Sendable {
       }
       if refused > 0 {
         core.step(
-          .eventsLost(what: "orders to the PLC", count: refused), now: Clock.now, wall: Clock.wall)
+          .eventsLost(what: "orders to the PLC", count: refused), now: Clock.now, wall: wall)
       }
     }
   }
@@ -337,7 +361,6 @@ package final class LineLoop: @unchecked Sendable {
     do throws(StorageFault) {
       // Sending may have added records (an order without room), so take them until none is left.
       let now = Clock.now
-      let wall = Clock.wall
       for record in core.outbox.records {
         try store.append(record, at: now, wall: wall)
       }
@@ -352,6 +375,9 @@ package final class LineLoop: @unchecked Sendable {
     guard core.outbox.records.isEmpty else {
       bell.ring()
       return
+    }
+    if !waitingForRest.isEmpty {
+      settle(Settled(core: core, sequence: store.lastSequence, hash: store.lastHash))
     }
     if heldFrame == nil && heldPrint == nil && heldEvents.allSatisfy({ $0 == nil }) {
       do throws(StorageFault) {
@@ -368,6 +394,11 @@ package final class LineLoop: @unchecked Sendable {
     guard let head = store?.lastHead, head.sequence > headTold else { return }
     headTold = head.sequence
     heads(head)
+  }
+
+  private func settle(_ settled: Settled?) {
+    for body in waitingForRest { body(settled) }
+    waitingForRest.removeAll(keepingCapacity: true)
   }
 
   private func storageFailed(_ fault: StorageFault, wall: Int64) {

@@ -61,7 +61,7 @@ extension AlarmReply {
 }
 
 extension BatchReply {
-  init(_ batch: Batch) {
+  init(_ batch: Batch, _ archive: Archive?) {
     var serials: [String: Int] = [:]
     for (state, count) in batch.counts where count != 0 && batch.pool != nil {
       serials[state.word] = count
@@ -73,7 +73,7 @@ extension BatchReply {
         let digits = String(byte, radix: 16)
         return digits.count == 1 ? "0" + digits : digits
       }.joined(), printOrder: batch.order?.source == .file,
-      printed: batch.order.map(PrintedReply.init))
+      printed: batch.order.map(PrintedReply.init), archive: archive?.folder)
   }
 }
 
@@ -142,7 +142,20 @@ extension VerifyReply {
       records: report.records,
       firstBad: report.firstBad.map { BadRecord(sequence: $0.sequence, message: $0.message) },
       fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
-      lastHash: report.lastHash.description, remarks: report.remarks)
+      lastHash: report.lastHash.description, remarks: report.remarks,
+      archived: report.archived > 0 ? report.archived : nil,
+      archivedHash: report.archived > 0 ? report.archivedHash.description : nil)
+  }
+}
+
+extension ArchiveProblem {
+  /// The answer for the control socket.
+  var failure: Failure {
+    switch self {
+    case .nothing, .noRoom: .refused(message)
+    case .wrong, .records: .storageFault(message)
+    case .abandoned: .busy(message)
+    }
   }
 }
 
@@ -160,6 +173,8 @@ extension ExportProblem {
   var failure: Failure {
     switch self {
     case .noSuchBatch(let id): .notFound("There is no batch \(id).")
+    case .archived(let id, let folder):
+      .notFound("The records of batch \(id) are in the archive \(folder).")
     case .records(let fault): .storageFault(fault.message)
     case .full:
       Failure(

@@ -86,7 +86,7 @@ public struct Roles: Sendable {
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge,
       .challengeStart, .challengeCancel:
       [.operator, .supervisor]
-    case .recordsExport, .recordsRotateKey: [.quality, .supervisor]
+    case .recordsExport, .recordsRotateKey, .recordsArchive: [.quality, .supervisor]
     case .lineStop: Set(Role.allCases)
     case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):

@@ -1,5 +1,5 @@
 /// One batch: what every pack of it must carry, and the serials that may.
-public struct Batch: Sendable {
+public struct Batch: Sendable, Codable {
   /// Number in the records, 1 and up; never used again.
   public var number: UInt32
   /// The plant's own name for it, unique.
@@ -25,6 +25,11 @@ public struct Batch: Sendable {
   /// How many records have named it; a reconciliation is good for as long as this stands.
   public var changes = 0
 
+  /// The serials themselves are files of their own.
+  private enum CodingKeys: String, CodingKey {
+    case number, id, gtin, lot, expiry, poolCount, serialsHash, state, counts, order, changes
+  }
+
   /// Makes a batch.
   public init(
     number: UInt32, id: String, gtin: String, lot: String, expiry: String, poolCount: Int,
@@ -42,6 +47,20 @@ public struct Batch: Sendable {
     self.state = state
     self.pool = pool
     counts = [.allocated: poolCount]
+  }
+}
+
+/// Earlier records that were put aside: all batches up to one, from the one after the archive before.
+public struct Archive: Sendable, Hashable, Codable {
+  /// The folder, from the storage directory on.
+  public var folder: String
+  /// The last batch in it.
+  public var lastBatch: UInt32
+
+  /// Names an archive.
+  public init(folder: String, lastBatch: UInt32) {
+    self.folder = folder
+    self.lastBatch = lastBatch
   }
 }
 

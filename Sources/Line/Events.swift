@@ -56,6 +56,8 @@ public enum LineCommand: Sendable {
   case challengeCancel(station: String, reason: String)
   /// Heads are signed with a new key from here on; `change` is what the record of it holds.
   case rotateKey(change: [UInt8], reason: String)
+  /// Records lie in an archive, whole and synced, and are to be removed here; `description` goes into the record as it is.
+  case archive(folder: String, lastBatch: UInt32, description: [UInt8])
   /// The daemon ends in order.
   case shutDown
 }
@@ -145,7 +147,7 @@ public struct Outbox: Sendable {
 }
 
 /// What a station did, for `status`; counts go on over restarts.
-public struct StationCounters: Sendable, Hashable {
+public struct StationCounters: Sendable, Hashable, Codable {
   /// Units that triggered and were judged, or whose outcome came without a verdict.
   public var units = 0
   /// Units whose accept stands or stood until their end.

@@ -3,7 +3,7 @@ internal import Alarms
 /// A challenge test as it stands: known bad packs are sent through a station, and each has to be rejected and seen so.
 ///
 /// While it runs, no unit of its station is accepted and none touches a serial: a good pack is rejected by 12.
-struct Challenge: Sendable, Hashable {
+struct Challenge: Sendable, Hashable, Codable {
   /// Counts the challenges of the line; stands in the records of its units.
   var number: UInt32
   /// The verdicts that have to be given, rejected at the gate and confirmed.
@@ -14,6 +14,11 @@ struct Challenge: Sendable, Hashable {
   var actor: String
   /// When it has failed for want of packs; nil until the live line knows.
   var deadline: Instant?
+
+  /// The deadline is of this life of the daemon alone.
+  private enum CodingKeys: String, CodingKey {
+    case number, packs, confirmed, actor
+  }
 
   /// What is still to be sent.
   var missing: [Verdict] { packs.filter { !confirmed.contains($0) } }

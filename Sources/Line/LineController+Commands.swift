@@ -42,6 +42,8 @@ extension LineController {
       notice(.keyRotated, .notice, "the signing key was changed by \(actor): \(reason)")
       finish(
         id, "the signing key is changed; keep the new head-key.pub elsewhere, beside the old one")
+    case .archive(let folder, let lastBatch, let description):
+      archive(id, folder, lastBatch: lastBatch, description: description, actor: actor)
     case .shutDown:
       withdrawPermit(.startUp, actor: actor, detail: "the daemon ends", now: now)
       for scanner in strays.indices where strays[scanner].reportAt != nil {
@@ -168,7 +170,12 @@ extension LineController {
 
   /// The batch that is reconciled: the one named, or the only one that is not closed.
   public func batchToReconcile(_ name: String?) throws(Meaning) -> Batch {
-    batches[try meant(name, in: [.running, .paused, .open])]
+    let batch = batches[try meant(name, in: [.running, .paused, .open])]
+    if let archive = archive(of: batch.number) {
+      throw .refused(
+        "batch \(batch.id) is in \(archive.folder), and reconciled in its export from there")
+    }
+    return batch
   }
 
   private mutating func startBatch(_ id: UInt64, _ name: String?, actor: String) {
@@ -272,8 +279,29 @@ extension LineController {
       answer(id, .unknown("there is no batch \(name)"))
       return
     }
+    if let archive = archive(of: batch.number) {
+      refuse(
+        id, "records export",
+        "batch \(name) is in \(archive.folder): export it from there, with --directory",
+        actor: actor)
+      return
+    }
     emit(Record(.exported, batch: batch.number, actor: actor, detail: name))
     finish(id, "batch \(name) is being exported")
+  }
+
+  /// What is in an archive leaves the line only when this is on disk.
+  private mutating func archive(
+    _ id: UInt64, _ folder: String, lastBatch: UInt32, description: [UInt8], actor: String
+  ) {
+    guard lastBatch > archives.last?.lastBatch ?? 0 else {
+      refuse(
+        id, "records archive", "another archive was made meanwhile; try again", actor: actor)
+      return
+    }
+    emit(
+      Record(.archived, number: lastBatch, raw: description, actor: actor, detail: folder))
+    finish(id, "archived in \(folder)")
   }
 
   // MARK: Alarms and configuration

@@ -17,6 +17,8 @@ public struct LineController: Sendable {
   public internal(set) var settings: LineSettings
   /// All batches ever opened, in the order of their opening.
   public internal(set) var batches: [Batch] = []
+  /// Archives of earlier records, oldest first.
+  public internal(set) var archives: [Archive] = []
   /// All alarms.
   public internal(set) var alarms = AlarmList()
   var stations: [StationState]
@@ -228,6 +230,12 @@ public struct LineController: Sendable {
     apply(mapped)
   }
 
+  /// Which of the core's stations a record's number means, by the last start that was replayed; 0 where it is none any more.
+  public func station(ofRecorded number: Int16) -> Int {
+    guard number >= 0, Int(number) < stationOfRecord.count else { return 0 }
+    return stationOfRecord[Int(number)] ?? 0
+  }
+
   /// Adds a batch that is on disk; its serials' states follow by the records.
   public mutating func adopt(_ batch: Batch) {
     batches.append(batch)
@@ -236,7 +244,10 @@ public struct LineController: Sendable {
   /// The only place where a record changes the state.
   private mutating func apply(_ record: Record) {
     let station = Int(record.station)
-    if record.batch != 0, record.kind != .exported, let index = batchIndex(record.batch) {
+    // A batch that is opened is adopted after its record in life and before it in a replay: its changes count from there.
+    if record.batch != 0, record.kind != .exported, record.kind != .batchOpened,
+      let index = batchIndex(record.batch)
+    {
       batches[index].changes += 1
       batches[index].followPrintOrder(record)
     }
@@ -272,7 +283,9 @@ public struct LineController: Sendable {
       setBatch(record.batch, .closed)
       if let index = batchIndex(record.batch) {
         batches[index].pool = nil
-        batches[index].counts[.commissioned] = Int(record.number)
+        batches[index].order?.end()
+        // Without a pool nobody counts the others, in life as little as in a replay.
+        batches[index].counts = [.commissioned: Int(record.number)]
       }
     case .challengeStarted, .challengeConfirmed, .challengeEnded:
       challenges = max(challenges, record.number)
@@ -294,6 +307,8 @@ public struct LineController: Sendable {
     case .alarmReset:
       guard let kind = AlarmKind(rawValue: record.code) else { return }
       alarms.reset(kind, place: String(decoding: record.raw, as: UTF8.self))
+    case .archived:
+      archives.append(Archive(folder: record.detail, lastBatch: record.number))
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
       .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .printed,
       .printFeedOnline, .printFeedOffline, .commandRefused, .reloaded, .exported, .settings,
@@ -310,6 +325,11 @@ public struct LineController: Sendable {
     let change = pool.change(at: record.row) { $0.after(record, state: state, station: station) }
     guard let new = change.new else { return }
     batches[index].count(from: change.old, to: new, by: record)
+  }
+
+  /// The archive in which a batch's records lie, nil while they are with the line.
+  public func archive(of batch: UInt32) -> Archive? {
+    archives.first { batch <= $0.lastBatch }
   }
 
   private mutating func setBatch(_ number: UInt32, _ state: BatchState) {

@@ -31,6 +31,50 @@ public struct LineReplay: Sendable {
   /// Begins before the first record.
   public init() {}
 
+  /// Begins after records that were put into an archive; `settings` and `standing` were at its end.
+  public init(archived state: LineState, settings: LineSettings?, standing: Standing) {
+    line = LineController(settings: settings ?? state.settings, archived: state)
+    knowsSettings = settings != nil
+    line.latched = standing.reasons
+    inDoubt = Set(line.stations.indices.filter { line.stations[$0].doubtOnRecord })
+    for station in standing.doubtWhilePermitted where line.stations.indices.contains(station) {
+      line.stations[station].doubtWhilePermitted = true
+    }
+  }
+
+  /// What a replay has to know of a line that stands, beside what a restart goes on with.
+  public struct Standing: Sendable, Hashable, Codable {
+    /// Reasons that stay until a release.
+    public private(set) var reasons: StopReasons = [StopReasons(.startUp)]
+    /// Stations that came into doubt while the line was permitted.
+    public private(set) var doubtWhilePermitted: Set<Int> = []
+    private var permit = false
+
+    /// Before the first record.
+    public init() {}
+
+    /// Takes the next record.
+    public mutating func take(_ record: Record) {
+      switch record.kind {
+      case .started:
+        self = Standing()
+      case .permitGiven:
+        permit = true
+        reasons = []
+      case .permitWithdrawn, .stopReason:
+        permit = false
+        if let reason = StopReason(rawValue: record.code) { reasons.insert(StopReasons(reason)) }
+      case .trackingDoubt:
+        if permit {
+          doubtWhilePermitted.insert(Int(record.station))
+        } else {
+          doubtWhilePermitted.remove(Int(record.station))
+        }
+      default: break
+      }
+    }
+  }
+
   /// Takes settings that stand in the records from here on.
   public mutating func take(settings: LineSettings) {
     adopt(settings)

@@ -12,7 +12,7 @@
 /// 41 MB for 10 million serials that are all printed before the first is read.
 public struct PrintOrder: Sendable {
   /// Who says in which order serials are printed.
-  public enum Source: String, Sendable, CaseIterable {
+  public enum Source: String, Sendable, Codable, CaseIterable {
     /// The serial file: its serials are printed in its order.
     case file
     /// The print feed: printer or controller say what they printed.
@@ -68,7 +68,7 @@ public struct PrintOrder: Sendable {
     guard row >= 0, Int(row) < poolCount else { return false }
     switch source {
     case .file: return Int(row) < next
-    case .feed: return bits[Int(row) >> 6] & (1 << UInt64(row & 63)) != 0
+    case .feed: return !bits.isEmpty && bits[Int(row) >> 6] & (1 << UInt64(row & 63)) != 0
     }
   }
 
@@ -100,7 +100,7 @@ public struct PrintOrder: Sendable {
 
   /// Takes rows that the feed says were printed, in this order; those that were printed before change nothing.
   public mutating func print(_ rows: some Sequence<Int32>) {
-    guard source == .feed else { return }
+    guard source == .feed, !bits.isEmpty else { return }
     for row in rows where row >= 0 && Int(row) < poolCount && !wasPrinted(row) {
       bits[Int(row) >> 6] |= 1 << UInt64(row & 63)
       waiting.append(row)
@@ -132,12 +132,76 @@ public struct PrintOrder: Sendable {
   /// The rows of a feed from a place on that are not passed.
   func rows(from place: Int) -> [Int32] {
     let place = max(place, next)
-    guard source == .feed, place < printed else { return [] }
+    guard source == .feed, place < printed, !bits.isEmpty else { return [] }
     return Array(waiting[(first + place - next)...])
+  }
+
+  /// The batch is closed: only how far it came is of any use, and of closed batches there are many.
+  mutating func end() {
+    bits = []
+    waiting = []
+    first = 0
   }
 
   /// A person has seen what was skipped, and released the line.
   mutating func forgetSkips() { recentSkips.removeAll(keepingCapacity: true) }
+}
+
+extension PrintOrder: Codable {
+  private enum CodingKeys: String, CodingKey {
+    case source, printed, next, skipped, recentSkips, poolCount, bits, waiting
+  }
+
+  /// Writes what records have made of it.
+  ///
+  /// Of a feed's bits, words that are alike are written once with their number: a serial file is mostly printed from its
+  /// beginning on. Rows that were passed are left out. At most 3.4 MB for the bits of 10 million serials, and nine bytes
+  /// for each that waits.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(source, forKey: .source)
+    try container.encode(printed, forKey: .printed)
+    try container.encode(next, forKey: .next)
+    try container.encode(skipped, forKey: .skipped)
+    try container.encode(recentSkips, forKey: .recentSkips)
+    try container.encode(poolCount, forKey: .poolCount)
+    guard !bits.isEmpty else { return }
+    var runs: [UInt64] = []
+    for word in bits {
+      if runs.last == word {
+        runs[runs.count - 2] += 1
+      } else {
+        runs += [1, word]
+      }
+    }
+    try container.encode(runs, forKey: .bits)
+    try container.encode(Array(waiting[first...]), forKey: .waiting)
+  }
+
+  /// Reads what `encode` wrote; throws on anything that an order cannot be.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    source = try container.decode(Source.self, forKey: .source)
+    printed = try container.decode(Int.self, forKey: .printed)
+    next = try container.decode(Int.self, forKey: .next)
+    skipped = try container.decode(Int.self, forKey: .skipped)
+    recentSkips = try container.decode([Int].self, forKey: .recentSkips)
+    poolCount = try container.decode(Int.self, forKey: .poolCount)
+    let words = (0...Int(Int32.max)).contains(poolCount) ? (poolCount + 63) / 64 : -1
+    let runs = try container.decodeIfPresent([UInt64].self, forKey: .bits) ?? []
+    for index in stride(from: 0, to: runs.count - 1, by: 2) {
+      guard runs[index] <= UInt64(max(0, words - bits.count)) else { break }
+      bits += repeatElement(runs[index + 1], count: Int(runs[index]))
+    }
+    waiting = try container.decodeIfPresent([Int32].self, forKey: .waiting) ?? []
+    guard bits.isEmpty && runs.isEmpty || bits.count == words && source == .feed,
+      (0...max(0, poolCount)).contains(printed), (0...printed).contains(next),
+      (0...next).contains(skipped), bits.isEmpty || waiting.count == printed - next
+    else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "no print order"))
+    }
+  }
 }
 
 extension PrintOrder {

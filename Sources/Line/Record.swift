@@ -113,6 +113,10 @@ public struct Record: Sendable, Hashable {
     /// It ended: code is a `ChallengeResult`.
     case challengeEnded = 67
 
+    /// Records were put into an archive, by `actor`: raw describes it and holds what they made of the line, number is the
+    /// last batch in it, detail its folder.
+    case archived = 54
+
     /// The word in exports and JSON, for people who read records years later.
     public var word: String { "\(self)" }
   }

@@ -1,5 +1,5 @@
 /// A unit that was judged and has no end yet, or whose end nobody saw.
-struct OpenUnit: Sendable {
+struct OpenUnit: Sendable, Codable {
   var unit: UInt16
   /// The verdict that stands now; a withdrawal replaces an accept.
   var verdict: Verdict
@@ -8,11 +8,16 @@ struct OpenUnit: Sendable {
   var batch: UInt32
   var row: Int32
   /// The conveyor's moving time when it was judged; nil for units from before a restart, which count from the first look.
-  var movingAt: Int64
+  var movingAt: Int64 = 0
   /// The challenge test that it belongs to, 0 none.
   var challenge: UInt32 = 0
   /// Its outcome did not come in time: it ended in doubt, and a late outcome only adds to its history.
   var isMissing = false
+
+  /// The moving time is of this life of the daemon alone.
+  private enum CodingKeys: String, CodingKey {
+    case unit, verdict, isWithdrawn, batch, row, challenge, isMissing
+  }
 }
 
 /// Everything the core knows of one station.

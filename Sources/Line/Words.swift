@@ -1,5 +1,5 @@
 /// What the daemon says of one unit; the numbers stand in the PLC's registers (contract, "Verdicts").
-public enum Verdict: UInt16, Sendable, CaseIterable {
+public enum Verdict: UInt16, Sendable, CaseIterable, Codable {
   case accept = 1
   case noRead = 2
   case severalCodes = 3
@@ -142,7 +142,7 @@ public enum StopReason: UInt16, Sendable, CaseIterable {
 }
 
 /// A set of stop reasons, one bit a reason.
-public struct StopReasons: OptionSet, Sendable, Hashable {
+public struct StopReasons: OptionSet, Sendable, Hashable, Codable {
   /// One bit a reason, bit n for the reason with number n.
   public var rawValue: UInt16
 
@@ -162,7 +162,7 @@ public struct StopReasons: OptionSet, Sendable, Hashable {
 }
 
 /// The state of a serial: OPEN-SCS PSS (OPC 30260) numbers, and `inDoubt` for a unit whose end nobody saw.
-public enum SerialState: UInt8, Sendable, CaseIterable {
+public enum SerialState: UInt8, Sendable, CaseIterable, Codable {
   case allocated = 2
   case serialInvalid = 3
   case encoded = 4
@@ -193,8 +193,29 @@ public enum SerialState: UInt8, Sendable, CaseIterable {
   }
 }
 
+/// In JSON the states are the keys of counts, by their words.
+extension SerialState: CodingKeyRepresentable {
+  private struct Key: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { return nil }
+  }
+
+  /// The word.
+  public var codingKey: any CodingKey { Key(stringValue: word) }
+
+  /// The state of a word, nil for any other.
+  public init?<T: CodingKey>(codingKey: T) {
+    guard let state = SerialState.allCases.first(where: { $0.word == codingKey.stringValue }) else {
+      return nil
+    }
+    self = state
+  }
+}
+
 /// The state of a batch.
-public enum BatchState: UInt8, Sendable, CaseIterable {
+public enum BatchState: UInt8, Sendable, CaseIterable, Codable {
   case open = 1
   case running = 2
   case paused = 3

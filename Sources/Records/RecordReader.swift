@@ -10,7 +10,7 @@ public final class RecordReader: Sendable {
   static let slice: Int64 = 20_000
 
   private let queue: DatabaseQueue
-  private let path: String
+  let path: String
 
   /// Opens the records of a directory for reading only.
   public init(directory: String) throws(StorageFault) {
@@ -57,10 +57,15 @@ public final class RecordReader: Sendable {
     try read { try Int64.fetchOne($0, sql: "SELECT max(sequence) FROM records") ?? 0 }
   }
 
-  /// How many records there are.
+  /// How many records there are, those in archives counted.
   public func count() throws(StorageFault) -> Int64 {
     // The sequence has no gap; `verify` is what proves it.
     try lastSequence()
+  }
+
+  /// Where the chain begins here.
+  func base() throws(StorageFault) -> ChainBase {
+    try read { try ChainBase.read($0, path: self.path) }
   }
 
   /// Records after a sequence number in order, at most `limit` of them and at most 20,000.
@@ -127,8 +132,14 @@ public final class RecordReader: Sendable {
   public func replay(batch: UInt32, _ body: (StoredRecord) -> Void) throws(StorageFault) {
     let last = try lastSequence()
     guard let opened = try opening(of: batch) else { return }
-    for kind in [Line.Record.Kind.started, .settings] {
-      if let stored = try newest(kind, before: opened) { body(stored) }
+    let base = try base()
+    if let start = try newest(.started, before: opened, after: base.last) ?? base.start {
+      body(start)
+    }
+    if let settings = try newest(.settings, before: opened, after: base.last)
+      ?? base.recordedSettings
+    {
+      body(settings)
     }
     var after = opened - 1
     while after < last {

@@ -26,7 +26,7 @@ public struct ReplayReport: Sendable, Hashable {
 /// Reads only, and in slices. The serials of batches that are not closed are in memory meanwhile, as in the daemon; so it
 /// is for a process of its own.
 public enum RecordReplay {
-  /// Replays every record; `progress` gets the records done and those there are.
+  /// Replays every record that is not in an archive; `progress` gets the records done and those there are.
   public static func run(
     directory: String, progress: (Int, Int) -> Void = { _, _ in }
   ) -> ReplayReport {
@@ -35,7 +35,13 @@ public enum RecordReplay {
     do throws(StorageFault) {
       let reader = try RecordReader(directory: directory)
       let last = try reader.lastSequence()
-      var after: Int64 = 0
+      let base = try reader.base()
+      if let archived = base.description {
+        replay = LineReplay(
+          archived: archived.state, settings: try? RecordedSettings.decoded(archived.settings),
+          standing: archived.standing)
+      }
+      var after = base.last
       while after < last, report.firstDifference == nil {
         let slice = try reader.records(after: after, limit: Int(RecordReader.slice))
         guard let end = slice.last?.sequence else { break }

@@ -35,6 +35,21 @@ struct RecordRules {
   /// Each change of the signing key, by the record of it.
   private(set) var keyChanges: [(sequence: Int64, change: KeyChange)] = []
 
+  init() {}
+
+  /// Begins after records that were put into an archive; all their batches are closed, and the line stood.
+  init(archived state: LineState) {
+    for batch in state.batches {
+      let closed = Batch(count: batch.poolCount, isFed: false)
+      closed.state = .closed
+      closed.states = []
+      batches[batch.number] = closed
+      ids.insert(batch.id)
+    }
+    stationNames = state.stationNames
+    places = stationNames.indices.map { UInt32($0) }
+  }
+
   /// Takes the next record; returns the description of a batch that it opens, and throws what it breaks.
   mutating func take(
     _ numbers: RecordEncoder.Numbers, _ row: RecordRow
@@ -74,7 +89,7 @@ struct RecordRules {
     case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
       .scannerOffline, .printFeedOnline, .printFeedOffline, .trackingDoubt, .trackingInStep,
       .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded,
-      .exported, .settings, .challengeStarted, .challengeConfirmed, .challengeEnded,
+      .exported, .settings, .archived, .challengeStarted, .challengeConfirmed, .challengeEnded,
       .strayReadsSkipped:
       break
     case .keyChanged: try takeKey(numbers, row)

@@ -58,6 +58,43 @@ enum RecordSchema {
     ) STRICT
     """
 
+  /// Which records an archive holds, by the record that says so: those, and no others, may be removed here.
+  static let archived = """
+    CREATE TABLE archived (
+      record INTEGER PRIMARY KEY,
+      last INTEGER NOT NULL
+    ) STRICT
+    """
+
+  static let archivedIsRecorded = """
+    CREATE TRIGGER archived_is_recorded BEFORE INSERT ON archived
+    WHEN NEW.last >= NEW.record
+      OR NOT EXISTS (SELECT 1 FROM records WHERE sequence = NEW.record AND kind = 54)
+    BEGIN
+      SELECT RAISE(ABORT, 'an archive is named by a record');
+    END
+    """
+
+  static let archivedStays = """
+    CREATE TRIGGER archived_stays BEFORE UPDATE ON archived BEGIN
+      SELECT RAISE(ABORT, 'archives are only added');
+    END
+    """
+
+  static let archivedRemains = """
+    CREATE TRIGGER archived_remains BEFORE DELETE ON archived BEGIN
+      SELECT RAISE(ABORT, 'archives are only added');
+    END
+    """
+
+  static let noDeleteUnlessArchived = """
+    CREATE TRIGGER records_remain BEFORE DELETE ON records
+    WHEN OLD.sequence > (SELECT coalesce(max(last), 0) FROM archived)
+    BEGIN
+      SELECT RAISE(ABORT, 'records are only added');
+    END
+    """
+
   /// Step n leads from version n to n + 1.
   ///
   /// A step that was shipped is never changed.
@@ -66,7 +103,15 @@ enum RecordSchema {
       for sql in [records, batchRecords, noUpdate, noDelete, heads] {
         try database.execute(sql: sql)
       }
-    }
+    },
+    { database in
+      for sql in [
+        archived, archivedIsRecorded, archivedStays, archivedRemains,
+        "DROP TRIGGER records_remain", noDeleteUnlessArchived,
+      ] {
+        try database.execute(sql: sql)
+      }
+    },
   ]
 
   /// What kind of file this is, before anything is written to it.

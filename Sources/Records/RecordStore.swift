@@ -25,6 +25,11 @@ public final class RecordStore {
   /// A head is signed when this much time has passed since the last one, if any record came.
   static let headInterval = Instant.Span.milliseconds(60_000)
 
+  /// So many archived records are removed at a time, which is one commit of about the size of a busy turn's.
+  static let removedAtOnce = 64
+  /// Between two removals the line has the disk to itself.
+  static let removeEvery = Instant.Span.milliseconds(100)
+
   /// Where everything lies.
   public let directory: String
   /// The line's id, which goes into every record.
@@ -39,6 +44,12 @@ public final class RecordStore {
   ///
   /// Nil when all is as it should be. The chain has a record of it by then.
   public private(set) var keyExchange: String?
+
+  /// Where the chain begins here: after the records that are in archives.
+  private(set) var base: ChainBase
+  private var newBase: ChainBase?
+  private var removedAt: Instant?
+  private var isRemoved = false
 
   private let path: String
   private var lock: DirectoryLock?
@@ -90,9 +101,10 @@ public final class RecordStore {
       lastSequence = tail.sequence
       lastCommitted = tail.sequence
       lastHead = tail.head
+      base = tail.base
       encoder = RecordEncoder(after: tail.hash)
       try SerialFile.setAsideUnrecorded(
-        directory: directory, newest: queue.read { try RecordTail.newestBatch($0) })
+        directory: directory, newest: queue.read { try tail.newestBatch($0) })
     } catch {
       throw .from(error, "open the records", path: path)
     }
@@ -249,6 +261,7 @@ public final class RecordStore {
     lastSequence = sequence
     appendedAt = now
     if record.kind == .keyChanged { try takeNextSigner(record) }
+    if record.kind == .archived { try noteArchive(record) }
   }
 
   /// Puts the rows that wait into the turn's transaction.
@@ -317,6 +330,11 @@ public final class RecordStore {
       if let head { signed(head) }
     }
     lastCommitted = lastSequence
+    if let newBase {
+      base = newBase
+      self.newBase = nil
+      isRemoved = false
+    }
     do throws(StorageFault) {
       try mark.write(lastSequence, lastHash)
     } catch {
@@ -329,6 +347,7 @@ public final class RecordStore {
     if let dead { throw dead }
     guard !inTransaction && waiting.isEmpty else { return }
     if headIsDue { try signHead() }
+    if base.last > 0 && !isRemoved { try removeArchived() }
     let pages = log.pages
     // A log that went back to its beginning is counted anew. One that a reader holds is tried again only when it grew.
     if pages < checkpointTried { checkpointTried = 0 }
@@ -455,19 +474,22 @@ public final class RecordStore {
 
   // MARK: Reading back
 
-  /// Hands over all records in order, as they are on disk; before the first `append`.
+  /// Hands over all records after one in order, as they are on disk, those in archives left out; before the first `append`.
   ///
   /// Stops at a gap in the sequence or a record that cannot be read, with a fault that names it.
-  public func replay(_ body: (StoredRecord) throws -> Void) throws {
+  public func replay(after sequence: Int64 = 0, _ body: (StoredRecord) throws -> Void) throws {
     if let dead { throw dead }
     var statement: OpaquePointer?
     let code = sqlite3_prepare_v2(
-      connection, "SELECT \(RecordSchema.columns) FROM records ORDER BY sequence", -1, &statement,
-      nil)
+      connection,
+      "SELECT \(RecordSchema.columns) FROM records WHERE sequence > ?1 ORDER BY sequence", -1,
+      &statement, nil)
     guard code == SQLITE_OK, let statement else { throw failed(code, "read the records") }
     defer { sqlite3_finalize(statement) }
+    let sequence = max(sequence, base.last)
+    sqlite3_bind_int64(statement, 1, sequence)
     let row = RecordRow(statement: statement)
-    var expected: Int64 = 1
+    var expected = sequence + 1
     while true {
       let code = sqlite3_step(statement)
       if code == SQLITE_DONE { break }
@@ -485,6 +507,81 @@ public final class RecordStore {
       }
       expected += 1
       try body(stored)
+    }
+  }
+}
+
+extension RecordStore {
+  /// The hash of a record, nil when there is no such record.
+  func hash(of sequence: Int64) throws(StorageFault) -> ChainHash? {
+    guard sequence > base.last else { return sequence == base.last ? base.hash : nil }
+    var hash: ChainHash?
+    try read("SELECT hash FROM records WHERE sequence = ?1", sequence) { statement in
+      guard sqlite3_column_bytes(statement, 0) == ChainHash.size,
+        let bytes = sqlite3_column_blob(statement, 0)
+      else { return }
+      hash = ChainHash(copying: bytes)
+    }
+    return hash
+  }
+
+  /// The numbers of the batches that a record after `sequence` closed.
+  func batchesClosed(after sequence: Int64) throws(StorageFault) -> Set<UInt32> {
+    var numbers: Set<UInt32> = []
+    try read(
+      "SELECT batch FROM records WHERE kind BETWEEN 10 AND 13 AND kind = 13 AND sequence > ?1",
+      sequence
+    ) { statement in
+      numbers.insert(UInt32(clamping: sqlite3_column_int64(statement, 0)))
+    }
+    return numbers
+  }
+
+  /// In the transaction of the record itself: from its commit on the records that it names may be removed.
+  private func noteArchive(_ record: Line.Record) throws(StorageFault) {
+    let description: ArchiveDescription
+    do throws(ArchiveDescription.Malformed) {
+      description = try ArchiveDescription(encoded: record.raw)
+    } catch {
+      throw died(.corrupt("An archive is described wrongly: \(error.description)", path: path))
+    }
+    // Its own row still waits, and with it the transaction.
+    try writeWaiting()
+    try read("INSERT INTO archived (record, last) VALUES (\(lastSequence), ?1)", description.last) {
+      _ in
+    }
+    newBase = ChainBase(record: lastSequence, description: description)
+  }
+
+  /// Removes a few of the records that are in an archive, as long as there are any.
+  private func removeArchived() throws(StorageFault) {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    let now = Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    if let removedAt, now - removedAt < RecordStore.removeEvery { return }
+    removedAt = now
+    // One bound: of two SQLite may take the farther one, and look at every archived record each time.
+    try read(
+      """
+      DELETE FROM records
+      WHERE sequence <= min(?1, (SELECT min(sequence) FROM records) + \(RecordStore.removedAtOnce - 1))
+      """, base.last
+    ) { _ in }
+    if sqlite3_changes(connection) == 0 { isRemoved = true }
+  }
+
+  private func read(
+    _ sql: String, _ argument: Int64, _ row: (OpaquePointer) -> Void
+  ) throws(StorageFault) {
+    if let dead { throw dead }
+    guard let statement = try prepare(sql) else { return }
+    defer { sqlite3_finalize(statement) }
+    sqlite3_bind_int64(statement, 1, argument)
+    while true {
+      let code = sqlite3_step(statement)
+      if code == SQLITE_DONE { return }
+      guard code == SQLITE_ROW else { throw failed(code, "read the records") }
+      row(statement)
     }
   }
 }

@@ -6,18 +6,20 @@ struct RecordTail {
   var sequence: Int64
   var hash: ChainHash
   var head: SignedHead?
+  var base: ChainBase
 
   /// Checks the last records' sequence and hashes.
   static func verified(_ database: Database, path: String) throws -> RecordTail {
     let last = try Int64.fetchOne(database, sql: "SELECT max(sequence) FROM records") ?? 0
+    let base = try ChainBase.read(database, path: path)
     let head = try String.fetchOne(
       database, sql: "SELECT note FROM heads ORDER BY sequence DESC LIMIT 1"
     ).flatMap(SignedHead.init(note:))
-    guard last > 0 else { return RecordTail(sequence: 0, hash: .zero, head: head) }
-    let first = max(1, last - RecordStore.tailChecked + 1)
-    let slice = try RecordSlice(database, after: first - 2, path: path)
-    var encoder = RecordEncoder(after: .zero)
-    if first > 1 {
+    guard last > 0 else { return RecordTail(sequence: 0, hash: .zero, head: head, base: base) }
+    let first = max(base.last + 1, last - RecordStore.tailChecked + 1)
+    let slice = try RecordSlice(database, after: max(base.last, first - 2), path: path)
+    var encoder = RecordEncoder(after: base.hash)
+    if first > base.last + 1 {
       guard let row = try slice.next(), row.sequence == first - 1 else {
         throw StorageFault.corrupt("Record \(first - 1) is missing in \(path)", path: path)
       }
@@ -41,15 +43,15 @@ struct RecordTail {
           "Record \(sequence) in \(path) is damaged: \(error.what)", path: path)
       }
     }
-    return RecordTail(sequence: last, hash: encoder.hash, head: head)
+    return RecordTail(sequence: last, hash: encoder.hash, head: head, base: base)
   }
 
   /// The highest number that a recorded batch has.
-  static func newestBatch(_ database: Database) throws -> UInt32 {
+  func newestBatch(_ database: Database) throws -> UInt32 {
     let number = try Int64.fetchOne(
       database,
       sql: "SELECT max(batch) FROM records WHERE kind BETWEEN 10 AND 13 AND kind = 10")
-    return UInt32(clamping: number ?? 0)
+    return max(UInt32(clamping: number ?? 0), base.description?.lastBatch ?? 0)
   }
 
   /// Holds the end against the last record that was known to be on disk.

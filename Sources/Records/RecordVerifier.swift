@@ -33,6 +33,10 @@ public struct VerificationReport: Sendable, Hashable {
   public var keys: [HeadKey] = []
   /// What this check does not prove, and who vouches for a key; sentences, empty where there is nothing to say.
   public var remarks: [String] = []
+  /// Records 1 to this one are in archives that were not looked at; 0: there are none.
+  public var archived: Int64 = 0
+  /// The hash of that record, from which the check began.
+  public var archivedHash = ChainHash.zero
 
   /// Whether everything was read and everything holds.
   public var isIntact: Bool { firstBad == nil && fault == nil }
@@ -44,6 +48,11 @@ public struct VerificationReport: Sendable, Hashable {
         "record \(firstBad.sequence) is bad: \(firstBad.message); \(records) records before it hold"
     }
     if let fault { return fault.message }
+    if archived > 0 {
+      return
+        "\(records) records after \(archived), \(serialFiles) serial files and \(heads) signed heads hold; last hash "
+        + "\(lastHash); records 1 to \(archived) are in archives, which end with hash \(archivedHash)"
+    }
     return
       "\(counted(records, "record")), \(counted(serialFiles, "serial file")) and \(counted(heads, "signed head")) "
       + "hold; last hash \(lastHash)"
@@ -57,17 +66,20 @@ private func counted(_ count: Int, _ noun: String) -> String {
 
 /// Checks the whole chain of a directory, beside a running daemon or without one; reads only, and in slices.
 public enum RecordVerifier {
-  /// Checks every record, serial file and signed head.
+  /// Checks every record that is here, every serial file and signed head; with `archives` those that are in them as well.
   ///
   /// A record holds when it follows the one before without a gap, its hash is right, and it does to batches and serials
   /// only what the contract lets it ("What becomes of a serial"). `known` are heads that were kept elsewhere: the chain
   /// must contain them, so a cut tail and a rewritten chain are found. `keys` are public keys kept elsewhere, one of any
   /// generation is enough (`KeyRing`); without one the key in the directory is used, which shows accidents but no forger
-  /// with access to it. `progress` gets the records done and those there are.
+  /// with access to it. `progress` gets the records done and those there are, of each database.
   public static func verify(
-    directory: String, known: [SignedHead] = [], keys: [HeadKey] = [],
+    directory: String, archives: [String] = [], known: [SignedHead] = [], keys: [HeadKey] = [],
     progress: (Int, Int) -> Void = { _, _ in }
   ) -> VerificationReport {
+    guard archives.isEmpty else {
+      return verify(joined: directory, archives, known: known, keys: keys, progress: progress)
+    }
     // Before the records: beside a running daemon mark and key may be behind them, but never ahead.
     let mark = HeadMark.read(directory)
     let present = try? HeadSigner(at: KeyFiles.privatePath(directory), name: "head-key")?.key
@@ -79,13 +91,29 @@ public enum RecordVerifier {
       report.fault = error
       return report
     }
-    if let mark {
+    if let mark, mark.sequence > check.report.archived {
       check.known[mark.sequence] = (mark.hash, "the file \(StoreDirectory.mark(directory))")
     }
     for head in known { check.known[head.sequence] = (head.hash, "the head given") }
+    check.dropKnown()
+    let manifest = check.checkManifest(given: keys)
+    // The saved state is held against the records on a thread of its own: both read everything.
+    let state = SavedStateCheck(directory: directory)
+    state.start()
     check.run(progress)
-    check.checkHeads(known: known, given: keys, present: present)
-    check.remarkOnEnd(known: known, given: keys, hasMark: mark != nil)
+    check.checkHeads(known: known, given: keys, present: present, isArchive: manifest != nil)
+    if let manifest {
+      check.remarkOnManifest(signedBy: manifest)
+    } else {
+      check.remarkOnEnd(known: known, given: keys, hasMark: mark != nil)
+    }
+    let finding = state.finish()
+    if case .differs(let sequence, let what) = finding, check.report.isIntact {
+      check.report.firstBad = .init(
+        sequence: sequence,
+        message: "the state saved for it is wrong: \(what); end the daemon and remove the file "
+          + StoreDirectory.state(directory))
+    }
     return check.report
   }
 
@@ -96,32 +124,78 @@ public enum RecordVerifier {
     private let directory: String
     private let path: String
     private let reader: RecordReader
+    private let base: ChainBase
     private let last: Int64
-    private var hash = ChainHash.zero
-    private var rules = RecordRules()
-    private var checked: Int64 = 0
+    private var hash: ChainHash
+    private var rules: RecordRules
+    private var checked: Int64
 
     init(directory: String) throws(StorageFault) {
       self.directory = directory
       path = StoreDirectory.database(directory)
       reader = try RecordReader(directory: directory)
+      base = try reader.base()
       last = try reader.lastSequence()
+      hash = base.hash
+      checked = base.last
+      rules = base.description.map { RecordRules(archived: $0.state) } ?? RecordRules()
+      report.archived = base.last
+      report.archivedHash = base.hash
+      report.lastHash = base.hash
+    }
+
+    /// Heads of records that are in archives are for the check of those; the one that the chain goes on from is known.
+    mutating func dropKnown() {
+      if base.last > 0, let head = known[base.last], head.hash != base.hash {
+        bad(base.last, "\(head.source) names another hash than the record of the archive")
+      }
+      known = known.filter { $0.key > base.last }
+    }
+
+    /// Checks the manifest of an archive and the files that it names; returns the key that signed it, nil for a line.
+    mutating func checkManifest(given: [HeadKey]) -> HeadKey? {
+      let keys = given + [HeadKey.stored(in: directory)].compactMap(\.self)
+      switch ArchiveManifest.check(directory, keys: keys) {
+      case .none:
+        // The line keeps the serials of archived batches: none of them may come again.
+        for batch in base.description?.state.batches ?? [] where report.firstBad == nil {
+          checkSerials(
+            SerialFile.name(number: batch.number), sha256: batch.serialsHash,
+            count: batch.poolCount)
+        }
+        return nil
+      case .holds(let key): return key
+      case .broken(let what):
+        bad(base.last + 1, what)
+        return nil
+      }
+    }
+
+    /// An archive may be made after the key was changed, with a key that its own records do not know.
+    mutating func remarkOnManifest(signedBy key: HeadKey) {
+      guard report.isIntact, !report.keys.isEmpty, !report.keys.contains(key) else { return }
+      report.remarks.append(
+        "The manifest is signed with \(key.shortName), which signed none of these records; the line's own records name "
+          + "that key and this manifest.")
     }
 
     mutating func run(_ progress: (Int, Int) -> Void) {
+      if report.firstBad != nil || report.fault != nil { return }
       while checked < last {
         let opened: BatchDescription?
         do throws(StorageFault) {
           opened = try slice()
         } catch {
           report.fault = error
-          report.records = Int(checked)
+          report.records = Int(checked - base.last)
           if error.code == .corrupt { bad(checked + 1, "the database is damaged there") }
           return
         }
-        if let opened, report.firstBad == nil { checkSerials(opened) }
-        report.records = Int(report.firstBad.map { $0.sequence - 1 } ?? checked)
-        progress(report.records, Int(last))
+        if let opened, report.firstBad == nil {
+          checkSerials(opened.file, sha256: opened.sha256, count: opened.count)
+        }
+        report.records = Int((report.firstBad.map { $0.sequence - 1 } ?? checked) - base.last)
+        progress(report.records, Int(last - base.last))
         if report.firstBad != nil || report.fault != nil { return }
       }
       if let missing = known.filter({ $0.key > last }).min(by: { $0.key < $1.key }) {
@@ -168,13 +242,15 @@ public enum RecordVerifier {
     }
 
     /// Checks the signed heads of the records that hold, and those given, by the keys that the records name.
-    mutating func checkHeads(known: [SignedHead], given: [HeadKey], present: HeadKey?) {
+    mutating func checkHeads(
+      known: [SignedHead], given: [HeadKey], present: HeadKey?, isArchive: Bool
+    ) {
       guard report.fault == nil else { return }
       let stored = HeadKey.stored(in: directory)
       var ring = KeyRing(
         changes: rules.keyChanges, given: given, stored: stored, directory: directory)
       let upTo = report.firstBad.map { min($0.sequence - 1, last) } ?? last
-      var after: Int64 = 0
+      var after = base.last
       var isOfHeads = false
       do throws(StorageFault) {
         heads: while true {
@@ -204,8 +280,9 @@ public enum RecordVerifier {
         return
       }
       report.keys = ring.signers
+      // Those of records in archives are for the check of these.
       for head in known.sorted(by: { $0.sequence < $1.sequence })
-      where !ring.all.contains(where: { head.isSigned(by: $0) }) {
+      where head.sequence >= base.last && !ring.all.contains(where: { head.isSigned(by: $0) }) {
         // Of what a head says that nobody signed, nothing follows for the record that it names.
         if let first = report.firstBad, isOfHeads || first.sequence < min(head.sequence, last) {
           break
@@ -217,11 +294,11 @@ public enum RecordVerifier {
             : "the head given for it is one of \(head.origin), not of \(ring.all[0].name)")
         break
       }
-      if report.firstBad == nil, let stranger = ring.strangerBeside(present: present) {
+      if report.firstBad == nil, !isArchive, let stranger = ring.strangerBeside(present: present) {
         bad(last + 1, stranger)
       }
       if let first = report.firstBad {
-        report.records = min(report.records, Int(first.sequence - 1))
+        report.records = min(report.records, Int(max(0, first.sequence - 1 - base.last)))
       } else if let remark = ring.remark {
         report.remarks.append(remark)
       }
@@ -278,11 +355,11 @@ public enum RecordVerifier {
       }
     }
 
-    private mutating func checkSerials(_ batch: BatchDescription) {
-      let path = directory + "/" + batch.file
+    private mutating func checkSerials(_ file: String, sha256: [UInt8], count: Int) {
+      let path = directory + "/" + file
       do throws(StorageFault) {
-        let (count, hash) = try SerialFile.summary(at: path)
-        guard hash == batch.sha256, count == batch.count else {
+        let (lines, hash) = try SerialFile.summary(at: path)
+        guard hash == sha256, lines == count else {
           return bad(checked, "the serials in \(path) are not those that the batch was opened with")
         }
         report.serialFiles += 1

@@ -16,24 +16,29 @@ public enum SerialFile {
       + ".serials"
   }
 
-  /// Reads the serials of a recorded batch back into memory, all of them allocated.
+  /// Reads the serials of a recorded batch back into memory, as `image` has them; without one, all of them are allocated.
   ///
   /// Throws `corrupt` when the file is not the one whose SHA-256 was recorded, and `missing` when it is gone.
-  public static func load(path: String, expectedHash: [UInt8]) throws(StorageFault) -> SerialPool {
+  public static func load(
+    path: String, expectedHash: [UInt8], image: SerialImage? = nil
+  ) throws(StorageFault) -> SerialPool {
     let descriptor = try openForReading(path)
     defer { close(descriptor) }
     let changed = StorageFault.corrupt(
       "The serials in \(path) are not those that the batch was opened with", path: path)
     // Counted and hashed first: the pool is made once and in the right size, and a changed file needs no memory.
     let (count, hash) = try summary(descriptor, path: path)
-    guard hash == expectedHash, count >= 1, count <= SerialImporter.serialsMax else {
-      throw changed
-    }
+    guard hash == expectedHash, count >= 1, count <= SerialImporter.serialsMax,
+      image.map({ $0.bytes.count == count }) ?? true
+    else { throw changed }
     let pool = SerialPool(capacity: count)
     do throws(SerialWalk.Stop) {
-      _ = try SerialWalk.lines(of: descriptor) { (line, _) throws(SerialWalk.Stop) in
-        guard pool.count < count, pool.add(line.span) != nil else { throw .changed }
+      var filling = pool.filling()
+      _ = try SerialWalk.lines(of: descriptor) { (line, index) throws(SerialWalk.Stop) in
+        let word = image.map { $0.word(at: index) } ?? SerialPool.Word(state: .allocated)
+        guard let word, index < count, filling.add(line.span, as: word) else { throw .changed }
       }
+      guard filling.finish() else { throw .changed }
     } catch {
       if case .unreadable(let number) = error { throw .system(number, "read", path: path) }
       throw changed

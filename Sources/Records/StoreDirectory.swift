@@ -5,6 +5,8 @@ enum StoreDirectory {
   static func database(_ directory: String) -> String { directory + "/records.sqlite" }
   static func lock(_ directory: String) -> String { directory + "/lock" }
   static func mark(_ directory: String) -> String { directory + "/head" }
+  static func state(_ directory: String) -> String { directory + "/state" }
+  static func archives(_ directory: String) -> String { directory + "/archive" }
   static func batches(_ directory: String) -> String { directory + "/batches" }
 
   /// Creates a directory (0750) and those above it where they are absent.

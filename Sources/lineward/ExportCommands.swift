@@ -183,7 +183,7 @@ extension ExportFolder {
   fileprivate func failure(for problem: ExportProblem) -> Failure {
     let sentence = sentence(for: problem)
     return switch problem {
-    case .noSuchBatch: .notFound(sentence)
+    case .noSuchBatch, .archived: .notFound(sentence)
     case .records: .storageFault(sentence)
     case .full, .abandoned: .refused(sentence)
     case .unwritable: .badInput(sentence)

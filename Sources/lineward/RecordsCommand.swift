@@ -8,8 +8,10 @@ internal import Records
 /// `records …`.
 struct RecordsCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "records", abstract: "Check, export and replay the records.",
-    subcommands: [Verify.self, Export.self, CheckExport.self, Replay.self, RotateKey.self])
+    commandName: "records", abstract: "Check, export, archive and replay the records.",
+    subcommands: [
+      Verify.self, Export.self, CheckExport.self, Archive.self, Replay.self, RotateKey.self,
+    ])
 
   /// Where the records are when neither the daemon nor the caller says so.
   static let defaultDirectory = "/var/lib/lineward"
@@ -24,6 +26,8 @@ struct RecordsCommands: ParsableCommand {
 
         Only a signed head that was kept elsewhere (heads.txt of an export) shows that the end was not \
         cut off nor the whole chain written anew: give it, and the key, with --heads and --key.
+
+        Records that were put into archives are checked with the rest when all archives are given.
         """)
 
     @Option(
@@ -42,6 +46,11 @@ struct RecordsCommands: ParsableCommand {
         valueName: "file"),
       completion: .file())
     var key: String?
+    @Option(
+      help: ArgumentHelp(
+        "A folder that 'records archive' made; once for each, in any order.", valueName: "folder"),
+      completion: .directory)
+    var archive: [String] = []
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
@@ -54,7 +63,7 @@ struct RecordsCommands: ParsableCommand {
     private func verify() throws -> VerifyReply {
       if let directory { return try verify(offline: directory) }
       // The daemon knows neither; reading beside it harms nobody.
-      if heads != nil || key != nil {
+      if heads != nil || key != nil || !archive.isEmpty {
         return try verify(offline: RecordsCommands.defaultDirectory)
       }
       do {
@@ -71,13 +80,14 @@ struct RecordsCommands: ParsableCommand {
     }
 
     private func verify(offline directory: String) throws -> VerifyReply {
-      try RecordsCommands.look(directory)
+      for directory in [directory] + archive { try RecordsCommands.look(directory) }
       let known = try heads.map { try RecordsCommands.heads(in: $0) } ?? []
       let keys = try RecordsCommands.keys(in: key)
       var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
       defer { progress.clear() }
-      let report = RecordVerifier.verify(directory: directory, known: known, keys: keys) {
-        done, total in
+      let report = RecordVerifier.verify(
+        directory: directory, archives: archive, known: known, keys: keys
+      ) { done, total in
         progress.show(ProgressReply(phase: "checking records", done: done, total: total))
       }
       // Not records that fail, but none that this program could check.
@@ -86,7 +96,9 @@ struct RecordsCommands: ParsableCommand {
         records: report.records,
         firstBad: report.firstBad.map { .init(sequence: $0.sequence, message: $0.message) },
         fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
-        lastHash: "\(report.lastHash)", remarks: report.remarks)
+        lastHash: "\(report.lastHash)", remarks: report.remarks,
+        archived: report.archived > 0 ? report.archived : nil,
+        archivedHash: report.archived > 0 ? "\(report.archivedHash)" : nil)
     }
   }
 
@@ -110,6 +122,40 @@ struct RecordsCommands: ParsableCommand {
     }
 
     func run() throws { try options.order(.recordsRotateKey(reason: reason)) }
+  }
+
+  /// `records archive`.
+  struct Archive: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Put the records of closed batches into an archive.",
+      discussion: """
+        The archive is a folder in the storage directory (archive/0001, then 0002 …) with records, serials, \
+        signed heads, key and a signed manifest: all that proves it. It is checked before the chain names it, \
+        and only then leave its records the line, little by little. Everything goes up to the last moment \
+        at which no batch was open; refused (75) when there is none. The folder may be moved elsewhere.
+
+        Serials of archived batches stay known: none of them is taken again for its GTIN.
+        """)
+
+    @Option(
+      help: ArgumentHelp("Keep this batch and those after it.", valueName: "batch"))
+    var before: String?
+    @OptionGroup var options: GlobalOptions
+
+    func run() throws {
+      var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
+      var client = try ControlClient(path: options.socketPath)
+      let reply: DoneReply
+      do {
+        defer { progress.clear() }
+        // The daemon makes one long thing at a time, so the wait for the first sign of life may be long.
+        reply = try client.ask(
+          .recordsArchive(before: before), for: DoneReply.self, milliseconds: 600_000
+        ) { progress.show($0) }
+      }
+      Output.lines(
+        options.json ? [Wire.json(reply)] : Render(colours: Output.hasColours).done(reply))
+    }
   }
 
   /// The signed heads in a file.

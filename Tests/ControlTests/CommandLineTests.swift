@@ -19,7 +19,8 @@ struct CommandLineTests {
     ["challenge", "start"], ["challenge", "show"], ["challenge", "cancel"], ["scanners"], ["plcs"],
     ["records"],
     ["records", "verify"], ["records", "export"], ["records", "check-export"],
-    ["records", "replay"], ["records", "rotate-key"], ["gs1"], ["gs1", "check"],
+    ["records", "archive"], ["records", "replay"], ["records", "rotate-key"], ["gs1"],
+    ["gs1", "check"],
   ]
 
   @Test("help texts are as saved", arguments: commands)

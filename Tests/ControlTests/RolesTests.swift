@@ -50,7 +50,7 @@ struct RolesTests {
     case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
       #expect(allowed == ["olga", "sofia", "quinn", "root"])
-    case .serial, .recordsExport, .recordsRotateKey:
+    case .serial, .recordsExport, .recordsRotateKey, .recordsArchive:
       #expect(allowed == ["sofia", "quinn", "root"])
     case let command where command.onlyReads: #expect(allowed == peers.map(\.name))
     default: #expect(allowed == ["olga", "sofia", "root"])

@@ -29,7 +29,8 @@ struct WireTests {
     .reset(id: "bad_pack_passed"), .scanners, .plcs, .recordsVerify,
     .recordsExport(batch: "B-1"), .challengeStart(station: "unit-1"),
     .challengeCancel(station: "unit-1", reason: "wrong packs"),
-    .recordsExport(batch: "B-1"), .recordsRotateKey(reason: "yearly"),
+    .recordsRotateKey(reason: "yearly"), .recordsArchive(before: nil),
+    .recordsArchive(before: "B-7"),
   ]
 
   @Test("every command comes back from its line as it went", arguments: commands)

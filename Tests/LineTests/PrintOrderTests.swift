@@ -1,4 +1,5 @@
 import Alarms
+import Foundation
 import Line
 import Testing
 
@@ -78,5 +79,67 @@ struct PrintOrderTests {
       return
     }
     #expect(running.line.settings.orderWindow == nil)
+  }
+}
+
+/// Print orders as they are saved beside the records.
+@Suite("Saved print orders")
+struct SavedPrintOrderTests {
+  private func saved(_ order: PrintOrder) throws -> (PrintOrder, Int) {
+    let data = try JSONEncoder().encode(order)
+    return (try JSONDecoder().decode(PrintOrder.self, from: data), data.count)
+  }
+
+  @Test("an order goes on from its saved form as it would have without", arguments: 1...20)
+  func goesOn(seed: Int) throws {
+    var random = UInt64(seed)
+    func next(_ upTo: Int) -> Int {
+      random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return Int(random >> 33) % upTo
+    }
+    let count = 40 + next(200)
+    var order = PrintOrder(seed.isMultiple(of: 4) ? .file : .feed, poolCount: count)
+    for _ in 0..<300 {
+      var (again, _) = try saved(order)
+      let row = Int32(next(count))
+      let isPrinted = next(2) == 0
+      for _ in 0..<2 {
+        if isPrinted { order.print([row]) } else { order.read(row) }
+        swap(&order, &again)
+      }
+      for row in 0..<Int32(count) {
+        #expect(order.breach(row, window: 0) == again.breach(row, window: 0))
+        #expect(order.wasPrinted(row) == again.wasPrinted(row))
+      }
+      #expect(order.recentSkips == again.recentSkips && order.next == again.next)
+      #expect(order.read == again.read && order.waitingCount == again.waitingCount)
+    }
+  }
+
+  @Test("the order of ten million serials takes 200 bytes when all were printed in a row and read")
+  func small() throws {
+    var order = PrintOrder(.feed, poolCount: 10_000_000)
+    for row in Int32(0)..<10_000_000 {
+      order.print(CollectionOfOne(row))
+      order.read(row)
+    }
+    let (again, size) = try saved(order)
+    #expect(size < 200)
+    #expect(again.isComplete && again.read == 10_000_000 && again.wasPrinted(9_999_999))
+  }
+
+  @Test(
+    "what no order can be is refused",
+    arguments: [
+      #"{"source":"feed","printed":1,"next":0,"skipped":0,"recentSkips":[],"poolCount":64,"bits":[9,1],"waiting":[0]}"#,
+      #"{"source":"feed","printed":1,"next":0,"skipped":0,"recentSkips":[],"poolCount":64,"bits":[1,1],"waiting":[]}"#,
+      #"{"source":"feed","printed":1,"next":0,"skipped":0,"recentSkips":[],"poolCount":64,"bits":[1],"waiting":[0]}"#,
+      #"{"source":"feed","printed":9,"next":10,"skipped":0,"recentSkips":[],"poolCount":64}"#,
+      #"{"source":"feed","printed":1,"next":0,"skipped":0,"recentSkips":[],"poolCount":-1,"bits":[1,1],"waiting":[0]}"#,
+    ])
+  func refused(_ json: String) {
+    #expect(throws: DecodingError.self) {
+      try JSONDecoder().decode(PrintOrder.self, from: Data(json.utf8))
+    }
   }
 }

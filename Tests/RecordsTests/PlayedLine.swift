@@ -39,10 +39,20 @@ final class PlayedLine {
     stations: [StationSettings(name: "unit-1", plc: "plc-1", scanners: [0])],
     limits: .init(consecutiveRejects: 50, consecutiveNoReads: 3))
 
+  /// The same line with a print feed that says the order, and a challenge test of one pack.
+  static var fed: LineSettings {
+    var settings = PlayedLine.settings
+    settings.orderWindow = 16
+    settings.printFeed = .init()
+    settings.challenge = .init(packs: [.noRead])
+    return settings
+  }
+
   var lastUnit: UInt16 { snapshot.lastUnit }
 
   private func awake() throws {
     for scanner in settings.scanners.indices { try step(.scannerOnline(scanner)) }
+    if settings.printFeed != nil { try step(.printFeed(.connected)) }
     // The station that has a PLC, wherever it stands in the list.
     let station = line.settings.stations.firstIndex { !$0.plc.isEmpty } ?? 0
     try step(.plc(station: station, .linked(generation: generation, newEpoch: false, snapshot)))
@@ -53,14 +63,7 @@ final class PlayedLine {
     store.close()
     let settings = settings ?? self.settings
     store = try RecordStore(directory: directory, line: settings.line)
-    line = LineController(settings: settings)
-    try store.replay { stored in
-      if stored.record.kind == .batchOpened {
-        let description = try BatchDescription(encoded: stored.record.raw)
-        line.adopt(try batch(stored.record.batch, description))
-      }
-      line.replay(stored.record, wall: stored.wall)
-    }
+    line = try LineRecovery.recover(from: store, settings: settings).core
     line.begin(detail: "test", recorded: RecordedSettings.encoded(settings), wall: 0)
     try flush()
     generation += 1
@@ -96,7 +99,9 @@ final class PlayedLine {
       let records = line.outbox.records
       line.outbox.records = []
       line.outbox.actions = []
-      for record in records { try store.append(record, at: now) }
+      for record in records {
+        try store.append(record, at: now, wall: now.nanoseconds / 1_000_000)
+      }
       try store.commit()
       line.committed(now: now)
     } while !line.outbox.records.isEmpty || !line.outbox.actions.isEmpty

@@ -129,7 +129,7 @@ import Testing
           try String.fetchOne(database, sql: "PRAGMA \(name)")
         }
       }
-      #expect(form == ["1280791108", "1", "wal"])
+      #expect(form == ["1280791108", "2", "wal"])
       try queue.close()
       store.close()
     }

@@ -41,12 +41,19 @@ public enum BatchExport {
   ) throws(ExportProblem) -> ExportSummary {
     do {
       let reader = try RecordReader(directory: directory)
+      let base = try reader.base()
+      if let batch = base.description?.state.batches.first(where: { $0.id == id }) {
+        let archives = base.description.map { $0.state.archives + [$0.archive] } ?? []
+        throw ExportProblem.archived(
+          id, archives.first { batch.number <= $0.lastBatch }?.folder ?? "an archive")
+      }
       guard let found = try reader.batch(id) else { throw ExportProblem.noSuchBatch(id) }
       let verification = RecordVerifier.verify(directory: directory) {
         progress("checking records", $0, $1)
       }
       var work = try Work(
-        reader: reader, directory: directory, number: found.number, description: found.description,
+        reader: reader, base: base, directory: directory, number: found.number,
+        description: found.description,
         first: found.opened, descriptor: descriptor)
       try work.writeRecords(isWanted: isWanted) { progress("copying records", $0, $1) }
       try work.writeSerials(isWanted: isWanted)
@@ -81,7 +88,8 @@ public enum BatchExport {
     var handled: [Int32: String] = [:]
 
     init(
-      reader: RecordReader, directory: String, number: UInt32, description: BatchDescription,
+      reader: RecordReader, base: ChainBase, directory: String, number: UInt32,
+      description: BatchDescription,
       first: Int64, descriptor: Int32
     ) throws {
       self.reader = reader
@@ -91,17 +99,22 @@ public enum BatchExport {
       self.first = first
       last = try reader.closing(of: number) ?? reader.lastSequence()
       hashBefore =
-        first > 1 ? try reader.records(after: first - 2, limit: 1).first?.hash ?? .zero : .zero
+        first > base.last + 1
+        ? try reader.records(after: first - 2, limit: 1).first?.hash ?? .zero : base.hash
       writer = try ExportWriter(descriptor: descriptor)
       report = BatchReport(batch: number)
       ledger = SerialLedger(count: description.count)
       reconciler = Reconciler(
         batch: number, poolCount: description.count, printed: description.printed)
-      if let start = try reader.newest(.started, before: first) {
+      if let start = try reader.newest(.started, before: first, after: base.last) ?? base.start {
         names.take(start.record)
         reconciler.take(start)
       }
-      if let settings = try reader.newest(.settings, before: first) { reconciler.take(settings) }
+      if let settings = try reader.newest(.settings, before: first, after: base.last)
+        ?? base.recordedSettings
+      {
+        reconciler.take(settings)
+      }
     }
 
     mutating func writeRecords(
@@ -288,11 +301,11 @@ extension RecordReader {
 
   /// The last record of a kind before a sequence number.
   func newest(
-    _ kind: Line.Record.Kind, before sequence: Int64
+    _ kind: Line.Record.Kind, before sequence: Int64, after base: Int64 = 0
   ) throws(StorageFault) -> StoredRecord? {
     var end = sequence
-    while end > 1 {
-      let start = max(0, end - RecordReader.slice)
+    while end > base + 1 {
+      let start = max(base + 1, end - RecordReader.slice)
       let found = try read { database in
         try Int64.fetchOne(
           database,

@@ -95,6 +95,8 @@ public final class ExportFolder {
   public func sentence(for problem: ExportProblem) -> String {
     switch problem {
     case .noSuchBatch(let id): "There is no batch \(id)."
+    case .archived(let id, let folder):
+      "The records of batch \(id) are in the archive \(folder): name that with --directory."
     case .records(let fault): fault.message
     case .full:
       "The disk of the folder \(path) is full: an export needs twice its size there while it is made. "

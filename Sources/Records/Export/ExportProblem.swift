@@ -4,6 +4,8 @@ internal import Glibc
 public enum ExportProblem: Error, Sendable, Hashable {
   /// No batch of this id was ever opened.
   case noSuchBatch(String)
+  /// Its records are in an archive, in this folder from the storage directory on.
+  case archived(String, String)
   /// The records cannot be read.
   case records(StorageFault)
   /// The disk that the export goes to is full.
