@@ -24,6 +24,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   case clockNotSynchronised = 20
   case diskSpaceLow = 21
   case diskFilling = 22
+  case commandNotDone = 46
+  case secondStopFailed = 47
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -68,18 +70,21 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
     case .clockNotSynchronised: "clock_not_synchronised"
     case .diskSpaceLow: "disk_space_low"
     case .diskFilling: "disk_filling"
+    case .commandNotDone: "packml_command_not_done"
+    case .secondStopFailed: "second_stop_failed"
     }
   }
 
   /// How soon a person has to act.
   public var priority: Priority {
     switch self {
-    case .badPackPassed, .stopNotConfirmed: .highest
+    case .badPackPassed, .stopNotConfirmed, .secondStopFailed: .highest
     case .storageFault, .rejectNotConfirmed, .linkLost, .trackingInDoubt, .outcomeMissing,
       .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow:
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
-      .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling:
+      .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling,
+      .commandNotDone:
       .medium
     case .machineNotReady, .clockNotSynchronised: .low
     }
@@ -88,7 +93,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
   /// Whether the alarm stays when its cause has ended, until a person resets it.
   public var latches: Bool {
     switch self {
-    case .badPackPassed, .storageFault, .rejectNotConfirmed, .stopNotConfirmed: true
+    case .badPackPassed, .storageFault, .rejectNotConfirmed, .stopNotConfirmed, .secondStopFailed:
+      true
     default: false
     }
   }
@@ -136,6 +142,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable {
       "Free space on the disk of the records now: when it is full, the line stops."
     case .diskFilling:
       "Free space on the disk of the records, or give them a larger one, before the day named."
+    case .commandNotDone:
+      "The PLC does not answer PackML commands; call the PLC programmer."
+    case .secondStopFailed:
+      "Stop the machine by hand at once; then mend the second way to stop."
     }
   }
 }

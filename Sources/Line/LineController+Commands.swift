@@ -87,6 +87,8 @@ extension LineController {
     latched = []
     permit = true
     stopDeadline = nil
+    secondStopDeadline = nil
+    for index in stations.indices { stations[index].forgetCommands() }
     endAlarm(.stopNotConfirmed, place: "")
     emit(Record(.permitGiven, actor: actor))
     for kind in LineController.momentary {

@@ -111,6 +111,7 @@ extension LineController {
       releaseDeadline = nil
       echoLostDeadline = nil
       stopDeadline = now + settings.limits.stopConfirm
+      secondStopDeadline = stopDeadline
       emit(
         Record(
           .permitWithdrawn, station: station, code: reason.rawValue,
@@ -126,6 +127,7 @@ extension LineController {
           .stopReason, station: station, code: reason.rawValue, number: UInt32(reasons.rawValue),
           actor: actor, detail: detail))
     }
+    commandStop(reason)
     switch reason {
     case .badPackPassed: withdrawAccepts(.notPermitted, now: now)
     case .containment: withdrawAccepts(.notPermitted, now: now)
@@ -174,9 +176,10 @@ extension LineController {
 
   /// Holds what the PLCs show against what was ordered.
   mutating func checkConfirmation(now: Instant) {
+    checkSecondStop(now: now)
     let linked = stations.filter { $0.link.generation != nil }
     if permit && permitOnDisk {
-      let all = !linked.isEmpty && linked.allSatisfy { $0.link.snapshot?.permitObeyed ?? false }
+      let all = !linked.isEmpty && linked.allSatisfy { followsRelease($0) }
       if let deadline = releaseDeadline {
         if all {
           releaseDeadline = nil
@@ -249,7 +252,8 @@ extension LineController {
     for index in stations.indices {
       let header = HostHeader(
         generation: stations[index].link.generation ?? 0, permit: effective, stopReason: reason,
-        stackLight: light, alarmsUnacknowledged: UInt16(clamping: unacknowledged))
+        stackLight: light, alarmsUnacknowledged: UInt16(clamping: unacknowledged),
+        command: stations[index].command, commandNumber: stations[index].commandNumber)
       guard header != stations[index].sentHeader else { continue }
       stations[index].sentHeader = header
       outbox.actions.append(.order(station: index, .header(header)))
@@ -310,6 +314,7 @@ extension LineController {
   /// Alarms that speak of a moment, not of a lasting cause: the next release ends them.
   static let momentary: [AlarmKind] = [
     .consecutiveRejects, .consecutiveNoReads, .outcomeMissing, .verdictNotTaken, .outcomeUnreadable,
-    .unitLost, .eventsLost, .plcRestarted, .releaseNotConfirmed, .trackingInDoubt,
+    .unitLost, .eventsLost, .plcRestarted, .releaseNotConfirmed, .trackingInDoubt, .commandNotDone,
+    .secondStopFailed,
   ]
 }

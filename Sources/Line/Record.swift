@@ -94,6 +94,10 @@ public struct Record: Sendable, Hashable {
     case exported = 52
     /// The settings that verdicts depend on, in force from here on: raw holds them.
     case settings = 53
+    /// The second way to stop was taken, because a stop was not confirmed; detail names it.
+    case secondStop = 60
+    /// How that went: code 0 done, 1 failed, and then detail says why.
+    case secondStopEnded = 61
 
     /// The word in exports and JSON, for people who read records years later.
     public var word: String { "\(self)" }

@@ -12,11 +12,13 @@ public struct LineSettings: Sendable, Hashable {
   public var minimumGradeTenths: Int
   /// Reads have to follow the print order, at most so far ahead of the last; nil: they come in any order.
   public var orderWindow: Int?
+  /// The second way to stop, in words; nil: there is none.
+  public var secondStop: String?
 
   /// Makes settings.
   public init(
     line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
-    minimumGradeTenths: Int = 15, orderWindow: Int? = nil
+    minimumGradeTenths: Int = 15, orderWindow: Int? = nil, secondStop: String? = nil
   ) {
     self.line = line
     self.scanners = scanners
@@ -24,6 +26,7 @@ public struct LineSettings: Sendable, Hashable {
     self.limits = limits
     self.minimumGradeTenths = minimumGradeTenths
     self.orderWindow = orderWindow
+    self.secondStop = secondStop
   }
 
   /// `[limits]`: each one breached raises an alarm and stops the line.
@@ -95,12 +98,16 @@ public struct StationSettings: Sendable, Hashable {
   public var silentIsDoubt: Bool
   /// Whether the PLC reports what happened at the gate.
   public var gateOutcomes: Bool
+  /// How its PLC numbers PackML states; nil: it gets no PackML commands.
+  public var packML: PackML.Profile?
 
   /// Makes settings.
   public init(
     name: String, plc: String, scanners: [Int], slots: Int = 16, tracksTriggers: Bool = true,
     readTimeout: Instant.Span = .milliseconds(40), earlyRead: Instant.Span = .milliseconds(30),
-    quiet: Instant.Span = .milliseconds(1000), silentIsDoubt: Bool = true, gateOutcomes: Bool = true
+    quiet: Instant.Span = .milliseconds(1000), silentIsDoubt: Bool = true,
+    gateOutcomes: Bool = true,
+    packML: PackML.Profile? = nil
   ) {
     self.name = name
     self.plc = plc
@@ -112,5 +119,6 @@ public struct StationSettings: Sendable, Hashable {
     self.quiet = quiet
     self.silentIsDoubt = silentIsDoubt
     self.gateOutcomes = gateOutcomes
+    self.packML = packML
   }
 }

@@ -64,7 +64,8 @@ struct RecordRules {
       return nil
     case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
       .scannerOffline, .trackingDoubt, .trackingInStep, .alarmRaised, .alarmReturned,
-      .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded, .exported, .settings:
+      .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded, .exported, .settings,
+      .secondStop, .secondStopEnded:
       break
     }
     guard state == nil else {

@@ -9,6 +9,7 @@ struct Rig {
   var replies: [CommandResult] = []
   var records: [Record] = []
   var notices: [Notice] = []
+  var secondStops = 0
   var snapshot = PLCSnapshot(mapVersion: 1, epoch: 7)
   var generation: LinkGeneration = 1
   var outcomeSequence: UInt16 = 0
@@ -20,12 +21,13 @@ struct Rig {
   init(
     station: StationSettings = Rig.station,
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
-    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil
+    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil,
+    secondStop: String? = nil
   ) {
     line = LineController(
       settings: LineSettings(
         line: "L01", scanners: scanners, stations: [station], limits: limits,
-        orderWindow: orderWindow))
+        orderWindow: orderWindow, secondStop: secondStop))
     line.begin(detail: "test", wall: 0)
   }
 
@@ -33,9 +35,12 @@ struct Rig {
   static func running(
     serials: Int = 100, station: StationSettings = Rig.station,
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
-    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil
+    limits: LineSettings.Limits = .init(), orderWindow: Int? = nil,
+    secondStop: String? = nil
   ) -> Rig {
-    var rig = Rig(station: station, scanners: scanners, limits: limits, orderWindow: orderWindow)
+    var rig = Rig(
+      station: station, scanners: scanners, limits: limits, orderWindow: orderWindow,
+      secondStop: secondStop)
     for scanner in scanners.indices { rig.step(.scannerOnline(scanner)) }
     rig.link(newEpoch: true)
     rig.openBatch(serials: serials, isPrinted: orderWindow != nil)
@@ -92,6 +97,7 @@ struct Rig {
       case .order(_, let order): orders.append(order)
       case .reply(_, let result): replies.append(result)
       case .notice(let notice): notices.append(notice)
+      case .secondStop: secondStops += 1
       }
     }
     line.outbox.actions = []

@@ -97,7 +97,8 @@ final class Laws {
       isLinked = false
       tell("link: lost, \(fault.phrase)")
     case .changed: break
-    case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable: tell("link: \(event)")
+    case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable, .commandDone, .commandNotDone:
+      tell("link: \(event)")
     }
   }
 

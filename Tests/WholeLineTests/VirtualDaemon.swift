@@ -286,6 +286,7 @@ struct VirtualDaemon {
           post(.header(HostHeader(generation: lastGeneration, permit: true)))
         }
       case .notice(let notice): laws.note(notice)
+      case .secondStop: break
       }
     }
     core.outbox.actions.removeAll()
