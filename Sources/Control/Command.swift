@@ -46,6 +46,8 @@ public enum Command: Sendable, Equatable {
   case scanners
   /// PLCs and their health.
   case plcs
+  /// Both register blocks of every station, read from the PLCs for this.
+  case plcRegisters
   /// Checks the whole hash chain.
   case recordsVerify
   /// Copies the records of a batch into the file that travels beside it, which the hardened daemon could not open by name.
@@ -64,7 +66,7 @@ public enum Command: Sendable, Equatable {
   public var onlyReads: Bool {
     switch self {
     case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs,
-      .recordsVerify:
+      .plcRegisters, .recordsVerify:
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
       .reset, .serial, .recordsExport:
@@ -106,6 +108,7 @@ public enum Command: Sendable, Equatable {
     case reset
     case scanners
     case plcs
+    case plcRegisters = "plcs --registers"
     case recordsVerify = "records verify"
     case recordsExport = "records export"
   }
@@ -130,6 +133,7 @@ public enum Command: Sendable, Equatable {
     case .reset: .reset
     case .scanners: .scanners
     case .plcs: .plcs
+    case .plcRegisters: .plcRegisters
     case .recordsVerify: .recordsVerify
     case .recordsExport: .recordsExport
     }
@@ -195,6 +199,7 @@ extension Command: Codable {
       case .reset: .reset(id: try text(.id))
       case .scanners: .scanners
       case .plcs: .plcs
+      case .plcRegisters: .plcRegisters
       case .recordsVerify: .recordsVerify
       case .recordsExport: .recordsExport(batch: try text(.id))
       }
@@ -205,7 +210,8 @@ extension Command: Codable {
     var fields = encoder.container(keyedBy: Key.self)
     try fields.encode(words, forKey: .command)
     switch self {
-    case .status, .watch, .batchList, .lineRelease, .alarms, .scanners, .plcs, .recordsVerify:
+    case .status, .watch, .batchList, .lineRelease, .alarms, .scanners, .plcs, .plcRegisters,
+      .recordsVerify:
       break
     case .batchOpen(let id, let gtin, let lot, let expiry, let printOrder):
       try fields.encode(id, forKey: .id)

@@ -52,18 +52,18 @@ final class Composition: Sendable {
     // Descriptors of Modbus have to stay below 1024 (libmodbus uses select), so links come first.
     let frames = FrameRing(capacity: Composition.frameRingBytes)
     let loopBox = LoopBox()
-    let links = configuration.plcs.indices.map { index in
-      PLCLink(
-        Composition.linkSettings(configuration, plc: index, core: recovery.core),
-        loopTurns: { loopBox.turns }, wake: { loopBox.ring() })
+    let links = Links(
+      configuration, core: recovery.core, loopTurns: { loopBox.turns }, wake: { loopBox.ring() })
+    let secondStop = configuration.secondStop.map { settings in
+      SecondStop(settings, links: links, ended: { loopBox.secondStopEnded($0) })
     }
-    let linkOfStation = configuration.stations.map(\.plc)
+    let linkOfStation = configuration.stations.map { links.place(of: $0.plc).link }
     let loop = LineLoop(
-      recovery: recovery, frames: frames, plcRings: links.map(\.events),
+      recovery: recovery, frames: frames, plcRings: links.all.map(\.events),
       recover: { () throws(StorageFault) in try Composition.recover(configuration) },
       post: { station, order in
-        links[linkOfStation[station]].post(StationOrder(station: UInt16(station), order: order))
-      }, notices: { notices.write($0) })
+        linkOfStation[station].post(StationOrder(station: UInt16(station), order: order))
+      }, secondStop: { secondStop?.take() }, notices: { notices.write($0) })
     loopBox.set(loop)
     let bank = ScannerBank(
       configuration.scanners.map(Composition.scannerSettings), frames: frames,
@@ -73,7 +73,8 @@ final class Composition: Sendable {
       loop: loop, directory: configuration.storage.directory,
       roles: { self.roles.withLock { $0 } },
       scanners: { Composition.scannerReplies(configuration, bank) },
-      plcs: { Composition.plcReplies(configuration, links, $0) })
+      plcs: { Composition.plcReplies(configuration, links, $0) },
+      registers: { Composition.registersReplies(configuration, links) })
     let server: ControlServer
     do throws(ControlServer.SocketError) {
       if let descriptor = ServiceManager.controlSocket() {
@@ -92,7 +93,7 @@ final class Composition: Sendable {
 
     for remark in configuration.remarks { logger.warning("\(path): \(remark)") }
     loop.start()
-    for link in links where !link.start() {
+    for link in links.all where !link.start() {
       logger.critical("no thread for a PLC link: the machine is out of resources")
       throw ExitCode(71)
     }
@@ -110,7 +111,7 @@ final class Composition: Sendable {
       directory: configuration.storage.directory, minFree: configuration.storage.minFree,
       logger: logger, tell: { loop.send(.event($0)) })
     surroundings.start()
-    let watchdog = watchdog(loop: loop, links: links, bank: bank)
+    let watchdog = watchdog(loop: loop, links: links.all, bank: bank)
     watchdog?.start()
     waitForSignals { self.reload(loop: loop) }
 
@@ -122,7 +123,7 @@ final class Composition: Sendable {
     let stopped = DispatchSemaphore(value: 0)
     loop.send(.command(.shutDown, actor: "") { _ in stopped.signal() })
     _ = stopped.wait(timeout: .now() + .seconds(5))
-    for link in links { link.stop() }
+    for link in links.all { link.stop() }
     bank.stop()
     watchdog?.stop()
     loop.stop()
@@ -188,7 +189,8 @@ final class Composition: Sendable {
           slots: $0.slots, tracksTriggers: $0.tracksTriggers,
           readTimeout: Instant.Span($0.readTimeout), earlyRead: Instant.Span($0.earlyRead),
           quiet: Instant.Span($0.quiet), silentIsDoubt: $0.silentIsDoubt,
-          gateOutcomes: $0.gateOutcomes)
+          gateOutcomes: $0.gateOutcomes,
+          packML: packML(configuration.plcs[$0.plc].packML))
       },
       limits: LineSettings.Limits(
         consecutiveRejects: configuration.limits.consecutiveRejects,
@@ -196,27 +198,11 @@ final class Composition: Sendable {
         stopConfirm: Instant.Span(configuration.limits.stopConfirm),
         outcome: Instant.Span(configuration.limits.outcome)),
       minimumGradeTenths: configuration.minimumGradeTenths,
-      orderWindow: configuration.orderWindow)
+      orderWindow: configuration.orderWindow, secondStop: SecondStop.words(configuration))
   }
 
-  private static func linkSettings(
-    _ configuration: Configuration, plc index: Int, core: LineController
-  ) -> PLCLink.Settings {
-    let plc = configuration.plcs[index]
-    let stations = configuration.stations.indices.filter { configuration.stations[$0].plc == index }
-    return PLCLink.Settings(
-      name: plc.name, host: plc.host, port: plc.port, unitID: plc.unitID,
-      poll: Instant.Span(plc.poll), timeout: Instant.Span(plc.timeout),
-      stations: stations.map { number in
-        let station = configuration.stations[number]
-        let resume = core.resumePoint(station: number)
-        return PLCLink.Station(
-          number: UInt16(number),
-          blocks: BlockSession.Settings(
-            hostBase: station.hostBase, plcBase: station.plcBase, slots: station.slots,
-            heartbeat: Instant.Span(plc.heartbeat), lost: Instant.Span(plc.lost)),
-          resumingAt: BlockSession.OutcomeMark(epoch: resume.epoch, sequence: resume.outcome))
-      })
+  private static func packML(_ word: String) -> PackML.Profile? {
+    PackML.Profile.allCases.first { $0.word == word }
   }
 
   private static func scannerSettings(
@@ -328,4 +314,8 @@ private final class LoopBox: Sendable {
   var turns: UInt64 { loop.withLock { $0 }?.turns ?? 0 }
 
   func ring() { loop.withLock { $0 }?.bell.ring() }
+
+  func secondStopEnded(_ failure: String?) {
+    _ = loop.withLock { $0 }?.send(.event(.secondStopEnded(failure: failure)))
+  }
 }

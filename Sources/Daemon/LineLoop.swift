@@ -56,6 +56,7 @@ package final class LineLoop: @unchecked Sendable {
   private let ending = Atomic<Bool>(false)
   private let recover: () throws(StorageFault) -> Recovery
   private let post: (Int, PLCOrder) -> Bool
+  private let secondStop: () -> Void
   private let notices: (Notice) -> Void
 
   private var core: LineController
@@ -72,12 +73,13 @@ package final class LineLoop: @unchecked Sendable {
 
   /// Makes a loop that is not yet running.
   ///
-  /// `post` hands an order to the link of a station and says whether there was room; `notices` puts something into the
-  /// journal without blocking.
+  /// `post` hands an order to the link of a station and says whether there was room; `secondStop` stops the line by the second
+  /// way, and `notices` puts something into the journal, both without blocking.
   package init(
     recovery: Recovery, frames: FrameRing, plcRings: [SPSCRing<StationEvent>],
     recover: @escaping () throws(StorageFault) -> Recovery,
-    post: @escaping (Int, PLCOrder) -> Bool, notices: @escaping (Notice) -> Void
+    post: @escaping (Int, PLCOrder) -> Bool, secondStop: @escaping () -> Void = {},
+    notices: @escaping (Notice) -> Void
   ) {
     core = recovery.core
     store = recovery.store
@@ -85,6 +87,7 @@ package final class LineLoop: @unchecked Sendable {
     self.plcRings = plcRings
     self.recover = recover
     self.post = post
+    self.secondStop = secondStop
     self.notices = notices
     heldEvents = plcRings.map { _ in nil }
     plcLostSeen = plcRings.map { _ in 0 }
@@ -272,6 +275,7 @@ package final class LineLoop: @unchecked Sendable {
       for action in actions {
         switch action {
         case .order: break
+        case .secondStop: secondStop()
         case .reply(let id, let result):
           replies.removeValue(forKey: id)?(result)
         case .notice(let notice):
