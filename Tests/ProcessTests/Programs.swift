@@ -86,7 +86,9 @@ final class Daemon {
   }
 
   /// Writes a configuration; the scanner and the PLC need not be there.
-  init(scanner: String = "/dev/lineward-none", port: Int = 1, more: String = "") throws {
+  init(scanner: String = "/dev/lineward-none", port: Int = 1, plcBase: Int = 100, more: String = "")
+    throws
+  {
     folder = try Scratch()
     _ = try folder.write(
       "lineward.toml",
@@ -112,7 +114,7 @@ final class Daemon {
       scanner = "camera-1"
       plc = "plc-1"
       host_base = 0
-      plc_base = 100
+      plc_base = \(plcBase)
       \(more)
       """)
   }
