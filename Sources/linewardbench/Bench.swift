@@ -56,6 +56,8 @@ struct Bench: ParsableCommand {
         + "resident \(load.megabytes.rounded()) MB, aim 5 s and 150 MB")
     if load.seconds > 5 || load.megabytes > 150 { missed.append("a million serials") }
 
+    if try !StopBench.run(stops: 500) { missed.append("decision to permit 0") }
+
     guard missed.isEmpty else {
       say("missed: \(missed.joined(separator: ", "))")
       throw ExitCode(1)
