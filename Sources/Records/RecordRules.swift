@@ -75,7 +75,7 @@ struct RecordRules {
       .scannerOffline, .printFeedOnline, .printFeedOffline, .trackingDoubt, .trackingInStep,
       .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded,
       .exported, .settings, .challengeStarted, .challengeConfirmed, .challengeEnded,
-      .strayReadsSkipped:
+      .strayReadsSkipped, .secondStop, .secondStopEnded:
       break
     case .keyChanged: try takeKey(numbers, row)
     }
