@@ -37,6 +37,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   case printedTwice = 32
   case printUnexpected = 33
   case printedNotRead = 34
+  case commandNotDone = 46
+  case secondStopFailed = 47
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -94,13 +96,15 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .printedTwice: "printed_twice"
     case .printUnexpected: "print_unexpected"
     case .printedNotRead: "printed_not_read"
+    case .commandNotDone: "packml_command_not_done"
+    case .secondStopFailed: "second_stop_failed"
     }
   }
 
   /// How soon a person has to act.
   public var priority: Priority {
     switch self {
-    case .badPackPassed, .stopNotConfirmed: .highest
+    case .badPackPassed, .stopNotConfirmed, .secondStopFailed: .highest
     case .storageFault, .rejectNotConfirmed, .linkLost, .trackingInDoubt, .outcomeMissing,
       .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow, .challengeFailed,
       .signingKeyExchanged:
@@ -109,7 +113,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .scannerFlooding,
       .scannerUnframed, .epochMissing, .headNotKept, .printFeedLost, .printFeedStalled,
       .printedTwice,
-      .printUnexpected, .printedNotRead:
+      .printUnexpected, .printedNotRead, .commandNotDone:
       .medium
     case .machineNotReady, .clockNotSynchronised, .challengeDue, .acceptNotFollowed: .low
     }
@@ -119,7 +123,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   public var latches: Bool {
     switch self {
     case .badPackPassed, .storageFault, .rejectNotConfirmed, .stopNotConfirmed,
-      .signingKeyExchanged:
+      .signingKeyExchanged, .secondStopFailed:
       true
     default: false
     }
@@ -194,6 +198,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       "Compare the printer's job with the batch: it prints what the batch does not have."
     case .printedNotRead:
       "Look for packs taken out between printer and reader, and at print and scanner; then release."
+    case .commandNotDone:
+      "The PLC does not answer PackML commands; call the PLC programmer."
+    case .secondStopFailed:
+      "Stop the machine by hand at once; then mend the second way to stop."
     }
   }
 }

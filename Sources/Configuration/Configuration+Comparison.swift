@@ -7,6 +7,7 @@ extension Configuration {
     if line != running.line { tables.append("[line]") }
     if storage != running.storage { tables.append("[storage]") }
     if control != running.control { tables.append("[control]") }
+    if secondStop != running.secondStop { tables.append("[second_stop]") }
     tables += differences("scanner", scanners, running.scanners, name: \.name)
     tables += differences("plc", plcs, running.plcs, name: \.name)
     tables += differences(
@@ -26,7 +27,7 @@ extension Configuration {
       remarks.append("no [[station]] uses scanner \(Key.quoted(scanner.name))")
     }
     for (index, plc) in plcs.enumerated()
-    where !stations.contains(where: { $0.plc == index }) {
+    where !stations.contains(where: { $0.plc == index }) && !isSecondStop(plc: index) {
       remarks.append("no [[station]] uses PLC \(Key.quoted(plc.name))")
     }
     for scanner in scanners where !scanner.device.utf8.contains(UInt8(ascii: "/")) {
@@ -43,6 +44,11 @@ extension Configuration {
       }
     }
     return remarks
+  }
+
+  private func isSecondStop(plc index: Int) -> Bool {
+    if case .coil(index, _, _) = secondStop?.way { return true }
+    return false
   }
 
   /// Tables by their place: scanners and stations are known by number in records and rings, so another order is a change.

@@ -55,6 +55,21 @@ extension Configuration {
       says what is in them. `slots` and `heartbeat_ms` stand in the PLC's program too and have to be the same there. Several stations may
       share a PLC, each with blocks of its own.
 
+      A poll and a header take one telegram each for all stations of a PLC whose blocks fit into one (125 registers to read, 123 to write)
+      with nothing between them but blocks of Lineward. So lay host blocks side by side, and PLC blocks behind them.
+
+      On a serial line every telegram takes its time: 10 registers about 20 ms at 19,200 Bd, 5 ms at 115,200 Bd, beside the PLC's own. `poll_ms` is then only
+      the least, and `early_read_ms`, `heartbeat_ms` and `timeout_ms` have to fit. `unit_id` tells PLCs on one `device` apart; a telegram that fails
+      gives the bus a rest of `timeout_ms`.
+
+      ## PackML and the second way to stop
+
+      With `packml` a stop is also a command (host registers 4, 5): Abort, Hold or Stop by kind of fault, in the same telegram as permit 0. After a release the
+      machine is led to Execute by one command for each state it shows.
+
+      `[second_stop]` is taken once for each stop that not every PLC has confirmed within `limits.stop_confirm_ms`, also when the link to it is lost.
+      That it was taken is on record, and when it fails that is an alarm of the highest priority. A program is run without a shell.
+
       ## Choosing a station's times
 
       Two numbers come from the line: the shortest time between two triggers (at 600 packs a minute 100 ms, less what packs may

@@ -64,10 +64,8 @@ public struct Configuration: Sendable, Hashable {
   public struct PLC: Sendable, Hashable {
     /// Its name.
     public var name: String
-    /// Address or name.
-    public var host: String
-    /// TCP port.
-    public var port: UInt16
+    /// What carries the telegrams.
+    public var transport: Transport
     /// Modbus unit identifier.
     public var unitID: UInt8
     /// Time between two polls.
@@ -78,6 +76,70 @@ public struct Configuration: Sendable, Hashable {
     public var timeout: Duration
     /// PLC heartbeat unchanged for this long: link lost.
     public var lost: Duration
+    /// `none`, `isa-tr88` or `opc-tmc`.
+    public var packML: String
+
+    /// What carries the telegrams.
+    public enum Transport: Sendable, Hashable {
+      /// Address or name, and port.
+      case tcp(host: String, port: UInt16)
+      /// A serial port.
+      case rtu(Serial)
+    }
+
+    /// The serial port of a bus.
+    public struct Serial: Sendable, Hashable {
+      /// Path of the port.
+      public var device: String
+      /// Bits a second.
+      public var baud: Int
+      /// `even`, `odd` or `none`.
+      public var parity: String
+      /// 1 or 2.
+      public var stopBits: Int
+      /// `adapter`, `rts_high` or `rts_low`.
+      public var rs485: String
+      /// How long RTS stands before the first bit.
+      public var rtsBefore: Duration
+      /// How long RTS stands after the last bit.
+      public var rtsAfter: Duration
+      /// Longest pause within an answer; zero: none of its own.
+      public var byteTimeout: Duration
+      /// Silence before each request; zero: as the standard has it.
+      public var silence: Duration
+      /// Whether what is sent comes back.
+      public var echoes: Bool
+
+      /// The time that the longest request and its answer take on the line.
+      public var longestTelegram: Duration {
+        // A request of 8 bytes and an answer of 255, or the other way round; 11 bits each.
+        .microseconds(263 * 11 * 1_000_000 / baud)
+      }
+    }
+
+    /// Where it is, as a person would name it.
+    public var address: String {
+      switch transport {
+      case .tcp(let host, let port): "\(host):\(port)"
+      case .rtu(let serial): "\(serial.device) unit \(unitID)"
+      }
+    }
+  }
+
+  /// `[second_stop]`.
+  public struct SecondStop: Sendable, Hashable {
+    /// What is done.
+    public enum Way: Sendable, Hashable {
+      /// A coil of the PLC with this index in `plcs` is written.
+      case coil(plc: Int, address: UInt16, value: Bool)
+      /// A program, by its absolute path, is run with these arguments.
+      case command([String])
+    }
+
+    /// What is done.
+    public var way: Way
+    /// Within this.
+    public var timeout: Duration
   }
 
   /// `[[station]]`.
@@ -184,6 +246,8 @@ public struct Configuration: Sendable, Hashable {
   public var limits: Limits
   /// `[challenge]`.
   public var challenge: Challenge
+  /// `[second_stop]`; nil: there is none.
+  public var secondStop: SecondStop?
   /// `containment.duration_minutes`.
   public var containmentMinutes: Int
 

@@ -30,6 +30,13 @@ extension Key {
       "challenge", false,
       "The challenge test: known bad packs are sent through a station, and each has to be rejected and seen so."
     ),
+    (
+      "second_stop", false,
+      """
+      A second way to stop the line, taken when a stop is not confirmed within limits.stop_confirm_ms. It is no safety \
+      function either.
+      """
+    ),
     ("containment", false, "The containment playbook."),
   ]
 
@@ -41,7 +48,7 @@ extension Key {
 
   static let all: [Key] =
     general + roles + scanner + plc + station + verification + printFeed + limits + challenge
-    + containment
+    + secondStop + containment
 
   private static let general = [
     Key(
@@ -160,17 +167,68 @@ extension Key {
       sentence: "Its name, unique among PLCs; stations name it.", example: "\"plc-1\""),
     Key(
       table: "plc", name: "transport", kind: .word(["tcp", "rtu"]), fallback: .text("tcp"),
-      sentence: "Modbus TCP or Modbus RTU.", notBuilt: .words(["rtu"])),
+      sentence: "Modbus TCP (\"tcp\") or Modbus RTU on a serial line (\"rtu\")."),
     Key(
-      table: "plc", name: "host", kind: .text(1...253), fallback: .required,
-      sentence: "Its address; a name works too, but then the line depends on a name server.",
+      table: "plc", name: "host", kind: .text(1...253), fallback: .none,
+      sentence: """
+        Its address, needed with "tcp"; a name works too, but then the line depends on a name server.
+        """,
       example: "\"192.0.2.10\""),
     Key(
       table: "plc", name: "port", kind: .number(1...65_535), fallback: .number(502),
       sentence: "TCP port."),
     Key(
       table: "plc", name: "unit_id", kind: .number(0...247, or: 255), fallback: .number(1),
-      sentence: "Modbus unit identifier; many PLCs on TCP take any."),
+      sentence: """
+        Modbus unit identifier; many PLCs on TCP take any. With "rtu" 1 to 247, and another one for each PLC on a bus.
+        """),
+    Key(
+      table: "plc", name: "device", kind: .text(0...4096), fallback: .text(""),
+      sentence: """
+        Its serial port, needed with "rtu", and all keys from here to echo are for that alone. PLCs with the same device \
+        share a bus, and then these keys are the same for all of them.
+        """),
+    Key(
+      table: "plc", name: "baud",
+      kind: .oneOf([
+        1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600,
+      ]), fallback: .number(19_200), sentence: "Bits a second; 8 data bits, as RTU always has."),
+    Key(
+      table: "plc", name: "parity", kind: .word(["even", "odd", "none"]), fallback: .text("even"),
+      sentence: """
+        The parity bit: "even", as the standard wants it, "odd", or "none", and then with 2 stop bits.
+        """),
+    Key(
+      table: "plc", name: "stop_bits", kind: .oneOf([1, 2]), fallback: .number(1),
+      sentence: "Stop bits."),
+    Key(
+      table: "plc", name: "rs485", kind: .word(["adapter", "rts_high", "rts_low"]),
+      fallback: .text("adapter"),
+      sentence: """
+        Who switches an RS-485 transceiver. "adapter": it does so by itself, or there is none to switch. "rts_high", \
+        "rts_low": the kernel, with RTS so while sending; its driver has to be able to.
+        """),
+    Key(
+      table: "plc", name: "rts_before_ms", kind: .number(0...100), fallback: .number(0),
+      sentence: "With \"rts_high\" and \"rts_low\": how long RTS stands before the first bit."),
+    Key(
+      table: "plc", name: "rts_after_ms", kind: .number(0...100), fallback: .number(0),
+      sentence: "With \"rts_high\" and \"rts_low\": how long RTS stands after the last bit."),
+    Key(
+      table: "plc", name: "byte_timeout_ms", kind: .number(0...1000), fallback: .number(50),
+      sentence: """
+        The longest pause within an answer; 0: only timeout_ms ends it. USB adapters deliver in lumps, up to 16 ms apart.
+        """),
+    Key(
+      table: "plc", name: "silence_us", kind: .number(0...100_000), fallback: .number(0),
+      sentence: """
+        Silence before each request, in microseconds; 0: as the standard has it, 3.5 characters and 1750 above 19,200 Bd.
+        """),
+    Key(
+      table: "plc", name: "echo", kind: .flag, fallback: .flag(false),
+      sentence: """
+        Whether what is sent comes back, as with two-wire adapters that hear themselves; it is then compared.
+        """),
     Key(
       table: "plc", name: "poll_ms", kind: .number(1...1000), fallback: .number(10),
       sentence: """
@@ -189,6 +247,13 @@ extension Key {
       table: "plc", name: "lost_ms", kind: .number(10...60_000), fallback: .number(1000),
       sentence: """
         The link is lost when the PLC's heartbeat stands for this long; longer than the PLC takes to move it, and than poll_ms.
+        """),
+    Key(
+      table: "plc", name: "packml", kind: .word(["none", "isa-tr88", "opc-tmc"]),
+      fallback: .text("none"),
+      sentence: """
+        PackML commands that go with stop and release. "none": there are none. "isa-tr88", "opc-tmc": how the PLC numbers \
+        its states, by ISA-TR88.00.02 or by OPC 30060.
         """),
   ]
 
@@ -372,6 +437,35 @@ extension Key {
     Key(
       table: "challenge", name: "timeout_minutes", kind: .number(1...240), fallback: .number(10),
       sentence: "A test whose packs have not all been rejected by then has failed."),
+  ]
+
+  private static let secondStop = [
+    Key(
+      table: "second_stop", name: "way", kind: .word(["none", "coil", "command"]),
+      fallback: .text("none"),
+      sentence: """
+        "none": there is none. "coil": a coil of a PLC is written (function 5); better of one that has nothing to do with the \
+        first. "command": a program is run.
+        """),
+    Key(
+      table: "second_stop", name: "plc", kind: .text(0...32), fallback: .text(""),
+      sentence: "With \"coil\": the PLC; it needs no station. The coil is read once a second."),
+    Key(
+      table: "second_stop", name: "coil", kind: .number(0...65_535), fallback: .number(0),
+      sentence: "With \"coil\": its address, zero-based."),
+    Key(
+      table: "second_stop", name: "coil_value", kind: .flag, fallback: .flag(false),
+      sentence: "With \"coil\": what is written; nothing writes it back."),
+    Key(
+      table: "second_stop", name: "command", kind: .texts, fallback: .texts([]),
+      sentence: """
+        With "command": absolute path and arguments. No shell is between; it runs as the daemon does, with an empty \
+        environment but for PATH, and has to end with 0.
+        """),
+    Key(
+      table: "second_stop", name: "timeout_ms", kind: .number(100...60_000),
+      fallback: .number(3000),
+      sentence: "The coil is written, or the program has ended, within this; or it has failed."),
   ]
 
   private static let containment = [

@@ -16,6 +16,7 @@ extension Reader {
     for table in ["scanner", "plc", "station"] { unique(table, "name") }
     unique("scanner", "device")
     scannersOfOneStation()
+    buses(plcs)
     blocks(of: stations, plcs)
     let grade = number(only("verification"), "verification.minimum_grade")
     let order = text(only("verification"), "verification.order")
@@ -23,6 +24,7 @@ extension Reader {
     let feed = printFeed(only("print_feed"), order: order)
     let limits = limits(only("limits"))
     let challenge = challenge(only("challenge"))
+    let secondStop = secondStop(only("second_stop"))
     let minutes = number(only("containment"), "containment.duration_minutes")
     guard let line, let directory, let minFree, let heads, let socket, let roles, let grade,
       let order, let window, let feed, let limits, let challenge, let minutes
@@ -38,7 +40,7 @@ extension Reader {
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
       orderWindow: order == "printed" ? window : nil, printFeed: feed, limits: limits,
-      challenge: challenge, containmentMinutes: minutes)
+      challenge: challenge, secondStop: secondStop, containmentMinutes: minutes)
   }
 
   // MARK: One table
@@ -167,14 +169,7 @@ extension Reader {
 
   private mutating func plc(_ table: Table) -> Configuration.PLC? {
     let name = text(table, "plc.name")
-    check(table, "plc.transport")
-    let host = text(table, "plc.host")
-    if let host, !isHost(host) {
-      fail(
-        "plc.host", line: table.line(of: "host"),
-        "\(Key.quoted(host)) is no address and no name; write it alone, without scheme and port")
-    }
-    let port = number(table, "plc.port")
+    let transport = transport(table)
     let unitID = number(table, "plc.unit_id")
     let poll = duration(table, "plc.poll_ms")
     let heartbeat = duration(table, "plc.heartbeat_ms")
@@ -185,11 +180,98 @@ extension Reader {
         "plc.lost_ms", line: table.line(of: "lost_ms"),
         "this has to be longer than poll_ms: the PLC's heartbeat is seen once a poll")
     }
-    guard let name, let host, let port, let unitID, let poll, let heartbeat, let timeout, let lost
+    let packML = text(table, "plc.packml")
+    if case .rtu(let serial)? = transport {
+      if let unitID, !(1...247).contains(unitID) {
+        fail(
+          "plc.unit_id", line: table.line(of: "unit_id"),
+          "\(unitID) is no unit on a serial line; it has to be a whole number from 1 to 247")
+      }
+      if let timeout, timeout <= serial.longestTelegram {
+        fail(
+          "plc.timeout_ms", line: table.line(of: "timeout_ms"),
+          "the longest telegram alone takes \(Int(serial.longestTelegram / .milliseconds(1)) + 1) ms at "
+            + "\(serial.baud) Bd; this has to be longer")
+      }
+    }
+    guard let name, let transport, let unitID, let poll, let heartbeat, let timeout, let lost,
+      let packML
     else { return nil }
     return Configuration.PLC(
-      name: name, host: host, port: UInt16(port), unitID: UInt8(unitID), poll: poll,
-      heartbeat: heartbeat, timeout: timeout, lost: lost)
+      name: name, transport: transport, unitID: UInt8(unitID), poll: poll,
+      heartbeat: heartbeat, timeout: timeout, lost: lost, packML: packML)
+  }
+
+  private mutating func transport(_ table: Table) -> Configuration.PLC.Transport? {
+    let transport = text(table, "plc.transport")
+    let host = text(table, "plc.host")
+    if let host, !isHost(host) {
+      fail(
+        "plc.host", line: table.line(of: "host"),
+        "\(Key.quoted(host)) is no address and no name; write it alone, without scheme and port")
+    }
+    let port = number(table, "plc.port")
+    let device = text(table, "plc.device")
+    let baud = number(table, "plc.baud")
+    let parity = text(table, "plc.parity")
+    let stopBits = number(table, "plc.stop_bits")
+    let rs485 = text(table, "plc.rs485")
+    let rtsBefore = duration(table, "plc.rts_before_ms")
+    let rtsAfter = duration(table, "plc.rts_after_ms")
+    let byteTimeout = duration(table, "plc.byte_timeout_ms")
+    let silence = number(table, "plc.silence_us")
+    let echoes = flag(table, "plc.echo")
+    if transport == "tcp", table.values["host"] == nil {
+      fail(
+        "plc.host", line: table.line, "this key is missing; write e.g. host = \"192.0.2.10\"")
+    }
+    if transport == "rtu", device == "" {
+      fail(
+        "plc.device", line: table.line(of: "device"),
+        "\"rtu\" needs a serial port; write e.g. device = \"/dev/serial/by-id/…\"")
+    }
+    guard let transport, let port, let device, let baud, let parity, let stopBits, let rs485,
+      let rtsBefore, let rtsAfter, let byteTimeout, let silence, let echoes
+    else { return nil }
+    guard transport == "rtu" else {
+      return host.map { .tcp(host: $0, port: UInt16(port)) }
+    }
+    return .rtu(
+      Configuration.PLC.Serial(
+        device: device, baud: baud, parity: parity, stopBits: stopBits, rs485: rs485,
+        rtsBefore: rtsBefore, rtsAfter: rtsAfter, byteTimeout: byteTimeout,
+        silence: .microseconds(silence), echoes: echoes))
+  }
+
+  private mutating func secondStop(_ table: Table) -> Configuration.SecondStop? {
+    let way = text(table, "second_stop.way")
+    let plcName = text(table, "second_stop.plc")
+    let coil = number(table, "second_stop.coil")
+    let value = flag(table, "second_stop.coil_value")
+    let command = texts(table, "second_stop.command")
+    let timeout = duration(table, "second_stop.timeout_ms")
+    guard let way, let plcName, let coil, let value, let command, let timeout else { return nil }
+    switch way {
+    case "coil":
+      let names = all("plc").map(\.name)
+      guard let plc = names.firstIndex(of: plcName) else {
+        fail(
+          "second_stop.plc", line: table.line(of: "plc"),
+          "there is no [[plc]] with the name \(Key.quoted(plcName)); \"coil\" needs one")
+        return nil
+      }
+      return Configuration.SecondStop(
+        way: .coil(plc: plc, address: UInt16(coil), value: value), timeout: timeout)
+    case "command":
+      guard command.first?.hasPrefix("/") == true else {
+        fail(
+          "second_stop.command", line: table.line(of: "command"),
+          "this has to begin with a program's absolute path, e.g. [\"/usr/local/bin/stop-line\"]")
+        return nil
+      }
+      return Configuration.SecondStop(way: .command(command), timeout: timeout)
+    default: return nil
+    }
   }
 
   /// Whether it can be an address or a name: one colon is a port, more are IPv6.
@@ -367,6 +449,35 @@ extension Reader {
     }
   }
 
+  /// One process at a time speaks on a serial port, with one setting, and each unit answers once.
+  private mutating func buses(_ plcs: [Configuration.PLC?]) {
+    var first: [String: (serial: Configuration.PLC.Serial, line: Int)] = [:]
+    var units: [String: Int] = [:]
+    for (plc, table) in zip(plcs, all("plc")) {
+      guard let plc, case .rtu(let serial) = plc.transport else { continue }
+      if let other = first[serial.device], other.serial != serial {
+        fail(
+          "plc.device", line: table.line(of: "device"),
+          "the PLC in line \(other.line) is on this bus too, with another baud, parity or other "
+            + "setting of the port; write the same for both")
+      }
+      first[serial.device] = first[serial.device] ?? (serial, table.line)
+      if let line = units["\(serial.device) \(plc.unitID)"] {
+        fail(
+          "plc.unit_id", line: table.line(of: "unit_id"),
+          "unit \(plc.unitID) on this bus is the PLC in line \(line) already")
+      }
+      units["\(serial.device) \(plc.unitID)"] = table.line
+      if let scanner = all("scanner").first(where: {
+        if case .string(serial.device)? = $0.values["device"]?.content { true } else { false }
+      }) {
+        fail(
+          "plc.device", line: table.line(of: "device"),
+          "the scanner in line \(scanner.line) has this port already")
+      }
+    }
+  }
+
   /// Two writers in one register would undo each other, so no two blocks of a machine overlap.
   private mutating func blocks(
     of stations: [Configuration.Station?], _ plcs: [Configuration.PLC?]
@@ -380,7 +491,7 @@ extension Reader {
     for (station, table) in zip(stations, all("station")) {
       guard let station, let plc = plcs[station.plc] else { continue }
       // The same machine under two names is still the same memory.
-      let machine = "\(plc.host.lowercased()):\(plc.port)/\(plc.unitID)"
+      let machine = "\(plc.address.lowercased())/\(plc.unitID)"
       for (key, base) in [("host_base", station.hostBase), ("plc_base", station.plcBase)] {
         let registers = base..<(base + 16 + 4 * station.slots)
         if let other = blocks.first(where: {

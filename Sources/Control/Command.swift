@@ -50,6 +50,8 @@ public enum Command: Sendable, Equatable {
   case scanners
   /// PLCs and their health.
   case plcs
+  /// Both register blocks of every station, read from the PLCs for this.
+  case plcRegisters
   /// Checks the whole hash chain.
   case recordsVerify
   /// Copies the records of a batch into the file that travels beside it, which the hardened daemon could not open by name.
@@ -72,7 +74,7 @@ public enum Command: Sendable, Equatable {
   public var onlyReads: Bool {
     switch self {
     case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs,
-      .recordsVerify:
+      .plcRegisters, .recordsVerify:
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
       .reset, .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .challengeStart,
@@ -122,6 +124,7 @@ public enum Command: Sendable, Equatable {
     case challengeCancel = "challenge cancel"
     case scanners
     case plcs
+    case plcRegisters = "plcs --registers"
     case recordsVerify = "records verify"
     case recordsExport = "records export"
     case recordsRotateKey = "records rotate-key"
@@ -150,6 +153,7 @@ public enum Command: Sendable, Equatable {
     case .challengeCancel: .challengeCancel
     case .scanners: .scanners
     case .plcs: .plcs
+    case .plcRegisters: .plcRegisters
     case .recordsVerify: .recordsVerify
     case .recordsExport: .recordsExport
     case .recordsRotateKey: .recordsRotateKey
@@ -220,6 +224,7 @@ extension Command: Codable {
         .challengeCancel(station: try text(.station), reason: try text(.reason))
       case .scanners: .scanners
       case .plcs: .plcs
+      case .plcRegisters: .plcRegisters
       case .recordsVerify: .recordsVerify
       case .recordsExport: .recordsExport(batch: try text(.id))
       case .recordsRotateKey: .recordsRotateKey(reason: try text(.reason))
@@ -232,7 +237,8 @@ extension Command: Codable {
     var fields = encoder.container(keyedBy: Key.self)
     try fields.encode(words, forKey: .command)
     switch self {
-    case .status, .watch, .batchList, .lineRelease, .alarms, .scanners, .plcs, .recordsVerify:
+    case .status, .watch, .batchList, .lineRelease, .alarms, .scanners, .plcs, .plcRegisters,
+      .recordsVerify:
       break
     case .batchOpen(let id, let gtin, let lot, let expiry, let printOrder):
       try fields.encode(id, forKey: .id)

@@ -262,16 +262,65 @@ public struct Render: Sendable {
   public func plcs(_ plcs: [PLCReply]) -> [String] {
     guard !plcs.isEmpty else { return ["No PLC is configured."] }
     return table(
-      ["PLC", "state", "permit obeyed", "conveyor", "epoch", "connections", "address"],
+      [
+        "PLC", "state", "permit obeyed", "conveyor", "epoch", "connections", "errors",
+        "answers p50/p99/max", "age", "address",
+      ],
       plcs.map {
         [
           plain($0.name), device($0.state), $0.permitObeyed.map { $0 ? "yes" : "no" } ?? "-",
           $0.conveyorMoving.map { $0 ? "moving" : "standing" } ?? "-",
-          $0.epoch.map { String($0) } ?? "-", number($0.connections),
+          $0.epoch.map { String($0) } ?? "-", number($0.connections), number($0.errors),
+          "\(milliseconds($0.responseP50))/\(milliseconds($0.responseP99))/"
+            + "\(milliseconds($0.responseMax)) ms",
+          $0.dataAge.map { "\(number($0)) ms" } ?? "-",
           "\(plain($0.transport)) \(plain($0.address))"
             + ($0.reason.isEmpty ? "" : ": \(plain($0.reason))"),
         ]
-      }, numeric: [4, 5])
+      }, numeric: [4, 5, 6, 7, 8])
+  }
+
+  /// Microseconds as milliseconds with one digit more than anybody needs.
+  private func milliseconds(_ microseconds: Int) -> String {
+    "\(microseconds / 1000).\(microseconds / 100 % 10)"
+  }
+
+  /// Both register blocks of every station.
+  public func registers(_ stations: [RegistersReply]) -> [String] {
+    guard !stations.isEmpty else { return ["No station is configured."] }
+    var lines: [String] = []
+    for station in stations {
+      if !lines.isEmpty { lines.append("") }
+      let title = bold("Station \(plain(station.station))") + "  PLC \(plain(station.plc))"
+      guard let host = station.hostBlock, let plc = station.plcBlock else {
+        lines.append("\(title)  \(colour(.red, "no link")): its registers cannot be read now")
+        continue
+      }
+      lines.append("\(title)  at \(plain(station.at ?? ""))")
+      lines += block("host block, written by the daemon", host, word: "verdict")
+      lines += block("PLC block", plc, word: "outcome")
+    }
+    return lines
+  }
+
+  private func block(_ title: String, _ block: RegistersReply.Block, word: String) -> [String] {
+    var lines = ["  \(title)"]
+    lines += table(
+      nil, block.registers.map { ["    \($0.address)", plain($0.name), String($0.value)] },
+      numeric: [0, 2])
+    let used = block.slots.filter { $0.state != "empty" }
+    let empty = block.slots.count - used.count
+    lines.append("    ring of \(block.slots.count) slots, \(empty) empty")
+    guard !used.isEmpty else { return lines }
+    return lines
+      + table(
+        ["    at", "sequence", "unit", word, "check", ""],
+        used.map {
+          [
+            "    \($0.address)", String($0.sequence), String($0.unit), String($0.word),
+            String($0.check), $0.state == "ok" ? "ok" : colour(.red, "wrong"),
+          ]
+        }, numeric: [0, 1, 2, 3, 4])
   }
 
   // MARK: Batches

@@ -437,14 +437,32 @@ public struct PLCReply: Sendable, Equatable, Codable {
   public var conveyorMoving: Bool?
   /// PackML StateCurrent as the register holds it; null while it is offline.
   public var stateCurrent: Int?
+  /// That state's name, by the profile of the configuration; null without one.
+  public var packMLState: String?
   /// Connections since the daemon started.
   public var connections: Int
+  /// Telegrams answered since then.
+  public var telegrams: Int
+  /// Telegrams that failed.
+  public var errors: Int
+  /// Half of all answers came within so many microseconds.
+  public var responseP50: Int
+  /// 99 of 100 did.
+  public var responseP99: Int
+  /// The longest.
+  public var responseMax: Int
+  /// Milliseconds since the last answer; null when there was none.
+  public var dataAge: Int?
+  /// Bytes on a serial line that belonged to no answer.
+  public var strayBytes: Int
 
   /// Makes a reply.
   public init(
     name: String, transport: String, address: String, online: Bool, reason: String = "",
     epoch: Int? = nil, permitObeyed: Bool? = nil, conveyorMoving: Bool? = nil,
-    stateCurrent: Int? = nil, connections: Int = 0
+    stateCurrent: Int? = nil, state packML: String? = nil, connections: Int = 0, telegrams: Int = 0,
+    errors: Int = 0, responseP50: Int = 0, responseP99: Int = 0, responseMax: Int = 0,
+    dataAge: Int? = nil, strayBytes: Int = 0
   ) {
     self.name = name
     self.transport = transport
@@ -455,14 +473,28 @@ public struct PLCReply: Sendable, Equatable, Codable {
     self.permitObeyed = permitObeyed
     self.conveyorMoving = conveyorMoving
     self.stateCurrent = stateCurrent
+    packMLState = packML
     self.connections = connections
+    self.telegrams = telegrams
+    self.errors = errors
+    self.responseP50 = responseP50
+    self.responseP99 = responseP99
+    self.responseMax = responseMax
+    self.dataAge = dataAge
+    self.strayBytes = strayBytes
   }
 
   private enum CodingKeys: String, CodingKey {
-    case name, transport, address, state, reason, epoch, connections
+    case name, transport, address, state, reason, epoch, connections, telegrams, errors
+    case packMLState = "packml_state"
+    case responseP50 = "response_p50_us"
+    case responseP99 = "response_p99_us"
+    case responseMax = "response_max_us"
+    case dataAge = "data_age_ms"
+    case strayBytes = "stray_bytes"
     case permitObeyed = "permit_obeyed"
     case conveyorMoving = "conveyor_moving"
-    case stateCurrent = "state_current"
+    case stateCurrent = "packMLStatecurrent"
   }
 
   /// Encodes every field, those without a value as null.
@@ -477,6 +509,14 @@ public struct PLCReply: Sendable, Equatable, Codable {
     try fields.encode(permitObeyed, forKey: .permitObeyed)
     try fields.encode(conveyorMoving, forKey: .conveyorMoving)
     try fields.encode(stateCurrent, forKey: .stateCurrent)
+    try fields.encode(packMLState, forKey: .packMLState)
+    try fields.encode(telegrams, forKey: .telegrams)
+    try fields.encode(errors, forKey: .errors)
+    try fields.encode(responseP50, forKey: .responseP50)
+    try fields.encode(responseP99, forKey: .responseP99)
+    try fields.encode(responseMax, forKey: .responseMax)
+    try fields.encode(dataAge, forKey: .dataAge)
+    try fields.encode(strayBytes, forKey: .strayBytes)
     try fields.encode(connections, forKey: .connections)
   }
 }
@@ -833,6 +873,8 @@ public enum CommandReply: Sendable, Equatable, Encodable {
   case scanners([ScannerReply])
   /// To `plcs`.
   case plcs([PLCReply])
+  /// To `plcs --registers`.
+  case registers([RegistersReply])
   /// To `batch show`.
   case batch(BatchReply)
   /// To `batch list`.
@@ -853,6 +895,7 @@ public enum CommandReply: Sendable, Equatable, Encodable {
     case .unit(let reply): try reply.encode(to: encoder)
     case .scanners(let reply): try reply.encode(to: encoder)
     case .plcs(let reply): try reply.encode(to: encoder)
+    case .registers(let reply): try reply.encode(to: encoder)
     case .batch(let reply): try reply.encode(to: encoder)
     case .batches(let reply): try reply.encode(to: encoder)
     case .reconciliation(let reply): try reply.encode(to: encoder)

@@ -57,21 +57,22 @@ final class Composition: Sendable {
     let frames = FrameRing(capacity: Composition.frameRingBytes)
     let printRing = PrintRing(capacity: Composition.printRingLines)
     let loopBox = LoopBox()
-    let links = configuration.plcs.indices.map { index in
-      PLCLink(
-        Composition.linkSettings(configuration, plc: index, core: recovery.core),
-        loopTurns: { loopBox.turns }, wake: { loopBox.ring() })
+    let links = Links(
+      configuration, core: recovery.core, loopTurns: { loopBox.turns }, wake: { loopBox.ring() })
+    let secondStop = configuration.secondStop.map { settings in
+      SecondStop(settings, links: links, ended: { loopBox.secondStopEnded($0) })
     }
-    let linkOfStation = configuration.stations.map(\.plc)
+    let linkOfStation = configuration.stations.map { links.place(of: $0.plc).link }
     let courier = HeadCourier(
       logger: logger, destinations: Composition.headDestinations(configuration),
       tell: { loopBox.send($0) })
     let loop = LineLoop(
-      recovery: recovery, frames: frames, plcRings: links.map(\.events), printRing: printRing,
+      recovery: recovery, frames: frames, plcRings: links.all.map(\.events), printRing: printRing,
       recover: { () throws(StorageFault) in try Composition.recover(configuration, logger) },
       post: { station, order in
-        links[linkOfStation[station]].post(StationOrder(station: UInt16(station), order: order))
-      }, notices: { notices.write($0) }, heads: { courier.send($0) })
+        linkOfStation[station].post(StationOrder(station: UInt16(station), order: order))
+      }, secondStop: { secondStop?.take() }, notices: { notices.write($0) },
+      heads: { courier.send($0) })
     loopBox.set(loop)
     let bank = ScannerBank(
       configuration.scanners.map(Composition.scannerSettings), frames: frames,
@@ -87,7 +88,8 @@ final class Composition: Sendable {
       minFree: configuration.storage.minFree,
       roles: { self.roles.withLock { $0 } },
       scanners: { Composition.scannerReplies(configuration, bank) },
-      plcs: { Composition.plcReplies(configuration, links, $0) })
+      plcs: { Composition.plcReplies(configuration, links, $0) },
+      registers: { Composition.registersReplies(configuration, links) })
     let server: ControlServer
     do throws(ControlServer.SocketError) {
       if let descriptor = ServiceManager.controlSocket() {
@@ -106,7 +108,7 @@ final class Composition: Sendable {
 
     for remark in configuration.remarks { logger.warning("\(path): \(remark)") }
     loop.start()
-    for link in links where !link.start() {
+    for link in links.all where !link.start() {
       logger.critical("no thread for a PLC link: the machine is out of resources")
       throw ExitCode(71)
     }
@@ -133,7 +135,7 @@ final class Composition: Sendable {
       directory: configuration.storage.directory, logger: logger,
       ask: { if !loop.send(.settled($0)) { $0(nil) } })
     keeper.start()
-    let watchdog = watchdog(loop: loop, links: links, bank: bank, feed: feed)
+    let watchdog = watchdog(loop: loop, links: links.all, bank: bank, feed: feed)
     watchdog?.start()
     waitForSignals { self.reload(loop: loop) }
 
@@ -146,7 +148,7 @@ final class Composition: Sendable {
     let stopped = DispatchSemaphore(value: 0)
     loop.send(.command(.shutDown, actor: "") { _ in stopped.signal() })
     _ = stopped.wait(timeout: .now() + .seconds(5))
-    for link in links { link.stop() }
+    for link in links.all { link.stop() }
     bank.stop()
     feed?.stop()
     watchdog?.stop()
@@ -190,7 +192,8 @@ final class Composition: Sendable {
           slots: $0.slots, tracksTriggers: $0.tracksTriggers,
           readTimeout: Instant.Span($0.readTimeout), earlyRead: Instant.Span($0.earlyRead),
           quiet: Instant.Span($0.quiet), silentIsDoubt: $0.silentIsDoubt,
-          gateOutcomes: $0.gateOutcomes)
+          gateOutcomes: $0.gateOutcomes,
+          packML: packML(configuration.plcs[$0.plc].packML))
       },
       limits: LineSettings.Limits(
         consecutiveRejects: configuration.limits.consecutiveRejects,
@@ -207,7 +210,7 @@ final class Composition: Sendable {
         timeout: Instant.Span(configuration.challenge.timeout)),
       printFeed: configuration.printFeed.map {
         LineSettings.PrintFeed(stall: Instant.Span($0.stall), lowMark: $0.lowMark)
-      })
+      }, secondStop: SecondStop.words(configuration))
   }
 
   private static func transport(
@@ -220,24 +223,8 @@ final class Composition: Sendable {
     }
   }
 
-  private static func linkSettings(
-    _ configuration: Configuration, plc index: Int, core: LineController
-  ) -> PLCLink.Settings {
-    let plc = configuration.plcs[index]
-    let stations = configuration.stations.indices.filter { configuration.stations[$0].plc == index }
-    return PLCLink.Settings(
-      name: plc.name, host: plc.host, port: plc.port, unitID: plc.unitID,
-      poll: Instant.Span(plc.poll), timeout: Instant.Span(plc.timeout),
-      stations: stations.map { number in
-        let station = configuration.stations[number]
-        let resume = core.resumePoint(station: number)
-        return PLCLink.Station(
-          number: UInt16(number),
-          blocks: BlockSession.Settings(
-            hostBase: station.hostBase, plcBase: station.plcBase, slots: station.slots,
-            heartbeat: Instant.Span(plc.heartbeat), lost: Instant.Span(plc.lost)),
-          resumingAt: BlockSession.OutcomeMark(epoch: resume.epoch, sequence: resume.outcome))
-      })
+  private static func packML(_ word: String) -> PackML.Profile? {
+    PackML.Profile.allCases.first { $0.word == word }
   }
 
   private static func headDestinations(_ configuration: Configuration) -> [HeadDestination] {
@@ -364,4 +351,8 @@ private final class LoopBox: Sendable {
   func send(_ event: LineEvent) { _ = loop.withLock { $0 }?.send(.event(event)) }
 
   func ring() { loop.withLock { $0 }?.bell.ring() }
+
+  func secondStopEnded(_ failure: String?) {
+    _ = loop.withLock { $0 }?.send(.event(.secondStopEnded(failure: failure)))
+  }
 }

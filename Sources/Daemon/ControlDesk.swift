@@ -21,8 +21,11 @@ final class ControlDesk: Sendable {
   private let minFree: Int64
   private let scanners: @Sendable () -> [ScannerReply]
   private let plcs: @Sendable (LineStatus) -> [PLCReply]
+  private let registers: @Sendable () -> [RegistersReply]
   /// Batches are imported one after the other: each needs the number and the serials of those before.
   private let importing = DispatchQueue(label: "lineward.import", qos: .utility)
+  /// Looks at PLCs wait for their links.
+  private let looking = DispatchQueue(label: "lineward.looking", qos: .utility)
   /// Long reads of records, one at a time so that they never take the machine from the line.
   private let reading = DispatchQueue(label: "lineward.reading", qos: .utility)
 
@@ -30,7 +33,8 @@ final class ControlDesk: Sendable {
     loop: LineLoop, hasPrintFeed: Bool, directory: String, minFree: Int64,
     roles: @escaping @Sendable () -> Roles,
     scanners: @escaping @Sendable () -> [ScannerReply],
-    plcs: @escaping @Sendable (LineStatus) -> [PLCReply]
+    plcs: @escaping @Sendable (LineStatus) -> [PLCReply],
+    registers: @escaping @Sendable () -> [RegistersReply]
   ) {
     self.loop = loop
     self.hasPrintFeed = hasPrintFeed
@@ -39,6 +43,7 @@ final class ControlDesk: Sendable {
     self.roles = roles
     self.scanners = scanners
     self.plcs = plcs
+    self.registers = registers
   }
 
   /// Answers one command.
@@ -109,6 +114,9 @@ final class ControlDesk: Sendable {
     case .plcs:
       let plcs = plcs
       look(responder) { core in .success(.plcs(plcs(core.status))) }
+    case .plcRegisters:
+      let registers = registers
+      looking.async { responder.finish(.success(.registers(registers()))) }
     case .recordsVerify: verify(responder)
     case .recordsExport(let batch):
       guard let descriptor else {

@@ -20,19 +20,31 @@ extension Composition {
   }
 
   static func plcReplies(
-    _ configuration: Configuration, _ links: [PLCLink], _ status: LineStatus
+    _ configuration: Configuration, _ links: Links, _ status: LineStatus
   ) -> [PLCReply] {
-    zip(configuration.plcs, links).enumerated().map { index, pair in
-      let (plc, link) = pair
-      let health = link.health
+    configuration.plcs.enumerated().map { index, plc in
+      let health = links.health(of: index)
       let station = configuration.stations.firstIndex { $0.plc == index }
       let snapshot = station.flatMap { status.stations[$0].plc }
+      // A PLC without a station, for the second way to stop, has nothing but its connection.
+      let isOnline = station == nil ? health.connectedSince != nil : snapshot != nil
+      let state = snapshot.flatMap { snapshot in
+        PackML.Profile.allCases.first { $0.word == plc.packML }?.state(snapshot.stateCurrent)
+      }
+      var transport = "tcp"
+      if case .rtu = plc.transport { transport = "rtu" }
       return PLCReply(
-        name: plc.name, transport: "tcp", address: "\(plc.host):\(plc.port)",
-        online: snapshot != nil, reason: snapshot == nil ? reason(health) : "",
+        name: plc.name, transport: transport, address: plc.address,
+        online: isOnline, reason: isOnline ? "" : reason(health),
         epoch: snapshot.map { Int($0.epoch) }, permitObeyed: snapshot?.permitObeyed,
         conveyorMoving: snapshot?.inputs.contains(.conveyorMoving),
-        stateCurrent: snapshot.map { Int($0.stateCurrent) }, connections: Int(health.connections))
+        stateCurrent: snapshot.map { Int($0.stateCurrent) }, state: state.map { "\($0)" },
+        connections: Int(health.connections), telegrams: Int(health.telegrams),
+        errors: Int(health.errors), responseP50: microseconds(health.responseMedian),
+        responseP99: microseconds(health.responseP99),
+        responseMax: microseconds(health.responseMax),
+        dataAge: health.answeredAt.map { microseconds(Clock.now - $0) / 1000 },
+        strayBytes: Int(health.strayBytes))
     }
   }
 
@@ -43,6 +55,28 @@ extension Composition {
     return "not in step yet: \(health.telegrams) telegrams were answered, the last in "
       + "\(health.responseLast.nanoseconds / 1_000_000) ms"
   }
+
+  /// Both blocks of every station, as the PLCs have them now; for a queue of its own, since links are waited for.
+  static func registersReplies(_ configuration: Configuration, _ links: Links) -> [RegistersReply] {
+    var found: [UInt16: StationRegisters] = [:]
+    for link in links.all {
+      for station in link.registers(within: registersWait) ?? [] {
+        found[station.station] = station
+      }
+    }
+    return configuration.stations.enumerated().map { index, station in
+      let seen = found[UInt16(index)]
+      return RegistersReply(
+        station: station.name, plc: configuration.plcs[station.plc].name,
+        at: seen.map { text(of: $0.at) }, host: seen?.host.map { RegistersReply.Block($0) },
+        plcBlock: seen?.plc.map { RegistersReply.Block($0) })
+    }
+  }
+
+  /// So long a link is waited for: many times what it takes, and short enough for a person.
+  private static let registersWait = Instant.Span.milliseconds(3000)
+
+  private static func microseconds(_ span: Instant.Span) -> Int { Int(span.nanoseconds / 1000) }
 
   /// Wall time of a monotonic moment, by the clocks as they stand now.
   private static func text(of moment: Instant) -> String {
@@ -101,6 +135,23 @@ extension Notice.Topic {
     case .storageFault: .storageFault
     case .reloaded: .reloaded
     case .keyRotated: .keyRotated
+    case .secondStop: .secondStop
+    case .packMLCommand: .packMLCommand
     }
+  }
+}
+
+extension RegistersReply.Block {
+  init(_ block: StationRegisters.Block) {
+    self.init(
+      registers: block.header.map {
+        RegistersReply.Register(address: $0.address, name: $0.name, value: Int($0.value))
+      },
+      slots: block.slots.map {
+        RegistersReply.Slot(
+          address: $0.address, sequence: Int($0.sequence), unit: Int($0.unit), word: Int($0.word),
+          check: Int($0.check),
+          state: $0.isRight.map { $0 ? "ok" : "wrong" } ?? "empty")
+      })
   }
 }

@@ -71,6 +71,7 @@ package final class LineLoop: @unchecked Sendable {
   private let ending = Atomic<Bool>(false)
   private let recover: () throws(StorageFault) -> Recovery
   private let post: (Int, PLCOrder) -> Bool
+  private let secondStop: () -> Void
   private let notices: (Notice) -> Void
   private let heads: (SignedHead) -> Void
   /// The sequence of the last head that was handed to `heads`.
@@ -97,14 +98,14 @@ package final class LineLoop: @unchecked Sendable {
 
   /// Makes a loop that is not yet running.
   ///
-  /// `post` hands an order to the link of a station and says whether there was room; `notices` puts something into the
-  /// journal without blocking; `heads` takes each signed head away, without blocking too.
+  /// `post` hands an order to the link of a station and says whether there was room; `secondStop` stops the line by the second
+  /// way, `notices` puts something into the journal, and `heads` takes each signed head away, all three without blocking.
   package init(
     recovery: Recovery, frames: FrameRing, plcRings: [SPSCRing<StationEvent>],
     printRing: PrintRing = PrintRing(capacity: 2),
     recover: @escaping () throws(StorageFault) -> Recovery,
-    post: @escaping (Int, PLCOrder) -> Bool, notices: @escaping (Notice) -> Void,
-    heads: @escaping (SignedHead) -> Void = { _ in }
+    post: @escaping (Int, PLCOrder) -> Bool, secondStop: @escaping () -> Void = {},
+    notices: @escaping (Notice) -> Void, heads: @escaping (SignedHead) -> Void = { _ in }
   ) {
     core = recovery.core
     store = recovery.store
@@ -113,6 +114,7 @@ package final class LineLoop: @unchecked Sendable {
     self.printRing = printRing
     self.recover = recover
     self.post = post
+    self.secondStop = secondStop
     self.notices = notices
     self.heads = heads
     heldEvents = plcRings.map { _ in nil }
@@ -343,6 +345,7 @@ package final class LineLoop: @unchecked Sendable {
       for action in actions {
         switch action {
         case .order: break
+        case .secondStop: secondStop()
         case .reply(let id, let result):
           replies.removeValue(forKey: id)?(result)
         case .notice(let notice):

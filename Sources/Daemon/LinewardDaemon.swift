@@ -33,6 +33,14 @@ public struct LinewardDaemon: ParsableCommand {
   @Flag(name: .long, help: "Check the configuration and exit: 0 good, 78 bad.")
   var checkConfig = false
 
+  @Flag(
+    name: .long,
+    help: """
+      Look at each configured PLC, reading only, and say what its programmer has to mend: 0 nothing, 1 something, 69 a \
+      PLC cannot be reached, 78 bad configuration.
+      """)
+  var checkPlc = false
+
   @Flag(name: .long, help: "Print a commented sample of the configuration and exit.")
   var printSampleConfig = false
 
@@ -66,6 +74,11 @@ public struct LinewardDaemon: ParsableCommand {
     if checkConfig {
       for remark in loaded.remarks { FileHandle.standardError("linewardd: \(config): \(remark)\n") }
       print("\(config): the configuration is good")
+      return
+    }
+    if checkPlc {
+      let status = CheckPLC.run(loaded)
+      if status != 0 { throw ExitCode(status) }
       return
     }
     try Composition(path: config, configuration: loaded).run()

@@ -80,7 +80,7 @@ public struct Roles: Sendable {
   public static func needed(for command: Command) -> Set<Role>? {
     switch command {
     case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs,
-      .recordsVerify:
+      .plcRegisters, .recordsVerify:
       nil
     case .batchClose(_, .some): [.supervisor]
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge,

@@ -10,6 +10,8 @@ public enum MessageID: String, Sendable, CaseIterable {
   case permitGiven = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a10"
   case permitWithdrawn = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a11"
   case stopConfirmed = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a12"
+  case secondStop = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a13"
+  case packMLCommand = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a14"
   case batchOpened = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a20"
   case batchStarted = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a21"
   case batchPaused = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a22"

@@ -18,6 +18,8 @@ public enum LineEvent: Sendable {
   case eventsLost(what: String, count: Int)
   /// Something of the machine that the daemon runs on, clock or disk, which stops no line: an alarm's cause came, or ended.
   case surroundings(AlarmKind, stands: Bool, message: String)
+  /// The second way to stop was gone, or failed: then why.
+  case secondStopEnded(failure: String?)
   /// A person ordered something; `id` names the reply.
   case command(id: UInt64, LineCommand, actor: String)
   /// Nothing happened but time.
@@ -98,6 +100,8 @@ public enum CommandResult: Sendable, Hashable {
 public enum LineAction: Sendable {
   /// An order for a station's PLC link.
   case order(station: Int, PLCOrder)
+  /// Stops the line by the second way that is configured.
+  case secondStop
   /// The answer to a command.
   case reply(id: UInt64, CommandResult)
   /// Something for the journal.
@@ -130,6 +134,7 @@ public struct Notice: Sendable, Hashable {
     case unitRejected, badPackPassed, rejectNotConfirmed, unitInDoubt
     case alarmRaised, alarmReturned, alarmAcknowledged, alarmReset
     case commandRefused, storageFault, reloaded, challenge, keyRotated
+    case secondStop, packMLCommand
   }
 
   /// How grave a notice is.

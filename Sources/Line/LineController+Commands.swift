@@ -103,6 +103,8 @@ extension LineController {
     permit = true
     stopDeadline = nil
     feed.lineRuns(from: now)
+    secondStopDeadline = nil
+    for index in stations.indices { stations[index].forgetCommands() }
     endAlarm(.stopNotConfirmed, place: "")
     emit(Record(.permitGiven, actor: actor))
     for kind in LineController.momentary {

@@ -113,6 +113,7 @@ extension LineController {
       releaseDeadline = nil
       echoLostDeadline = nil
       stopDeadline = now + settings.limits.stopConfirm
+      secondStopDeadline = stopDeadline
       emit(
         Record(
           .permitWithdrawn, station: station, code: reason.rawValue,
@@ -128,6 +129,7 @@ extension LineController {
           .stopReason, station: station, code: reason.rawValue, number: UInt32(reasons.rawValue),
           actor: actor, detail: detail))
     }
+    commandStop(reason)
     switch reason {
     case .badPackPassed: withdrawAccepts(.notPermitted, now: now)
     case .containment: withdrawAccepts(.notPermitted, now: now)
@@ -178,20 +180,21 @@ extension LineController {
 
   /// Holds what the PLCs show against what was ordered.
   mutating func checkConfirmation(now: Instant) {
+    checkSecondStop(now: now)
     var linked = 0
-    var obeying = 0
+    var following = 0
     var standing = 0
     for index in stations.indices {
       guard let snapshot = stations[index].link.snapshot else { continue }
       linked += 1
       if snapshot.permitObeyed {
-        obeying += 1
+        if followsRelease(index) { following += 1 }
       } else if !snapshot.inputs.contains(.conveyorMoving) {
         standing += 1
       }
     }
     if permit && permitOnDisk {
-      let all = linked > 0 && obeying == linked
+      let all = linked > 0 && following == linked
       if let deadline = releaseDeadline {
         if all {
           releaseDeadline = nil
@@ -260,7 +263,8 @@ extension LineController {
     for index in stations.indices {
       let header = HostHeader(
         generation: stations[index].link.generation ?? 0, permit: effective, stopReason: reason,
-        stackLight: light, alarmsUnacknowledged: UInt16(clamping: unacknowledged))
+        stackLight: light, alarmsUnacknowledged: UInt16(clamping: unacknowledged),
+        command: stations[index].command, commandNumber: stations[index].commandNumber)
       guard header != stations[index].sentHeader else { continue }
       stations[index].sentHeader = header
       outbox.actions.append(.order(station: index, .header(header)))
@@ -324,5 +328,6 @@ extension LineController {
     .consecutiveRejects, .consecutiveNoReads, .outcomeMissing, .verdictNotTaken, .outcomeUnreadable,
     .unitLost, .eventsLost, .plcRestarted, .releaseNotConfirmed, .trackingInDoubt,
     .acceptNotFollowed, .printFeedStalled, .printedTwice, .printUnexpected, .printedNotRead,
+    .commandNotDone, .secondStopFailed,
   ]
 }

@@ -415,6 +415,10 @@ extension LineController {
       raise(
         .outcomeUnreadable, place: stations[station].settings.name, message: message, again: true)
       withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
+    case .commandDone:
+      endAlarm(.commandNotDone, place: stations[station].settings.name)
+    case .commandNotDone(let command):
+      commandNotDone(command, station: station)
     }
   }
 
@@ -432,6 +436,9 @@ extension LineController {
     let moved =
       stations[station].settings.tracksTriggers && stations[station].movedUnwatched(snapshot)
     stations[station].link = .up(generation, snapshot)
+    // A command belongs to the link for which it was given.
+    stations[station].command = nil
+    stations[station].stopCommanded = nil
     stations[station].verdictNotTaken = nil
     stations[station].outcomeUnreadable = nil
     stations[station].everLinked = true
@@ -478,6 +485,7 @@ extension LineController {
     if snapshot.permitObeyed && !permit && stopDeadline == nil {
       // It must have latched a stop while the link was down; hold it to that.
       stopDeadline = now + settings.limits.stopConfirm
+      if secondStopDeadline == nil { secondStopDeadline = stopDeadline }
     }
     show(snapshot, station: station, now: now)
   }
@@ -520,6 +528,7 @@ extension LineController {
     {
       withdrawPermit(.wrongMapVersion, station: station, detail: fault, now: now)
     }
+    commandRelease(now: now)
     show(snapshot, station: station, now: now)
   }
 

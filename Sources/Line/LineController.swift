@@ -41,6 +41,8 @@ public struct LineController: Sendable {
 
   /// Until when the PLCs have to follow a stop; nil: confirmed, or nothing to confirm.
   var stopDeadline: Instant?
+  /// Until when every PLC has to have confirmed a stop before the second way is taken.
+  var secondStopDeadline: Instant?
   /// Until when the PLCs have to follow a release.
   var releaseDeadline: Instant?
   /// Since when a PLC that obeyed a release no longer does, without a word from us.
@@ -111,6 +113,7 @@ public struct LineController: Sendable {
     case .eventsLost(let what, let count): eventsLost(what: what, count: count, now: now)
     case .surroundings(let kind, let stands, let message):
       surroundings(kind, stands: stands, message: message)
+    case .secondStopEnded(let failure): secondStopEnded(failure: failure)
     case .command(let id, let command, let actor):
       self.command(id: id, command, actor: actor, now: now)
     case .tick: break
@@ -129,6 +132,7 @@ public struct LineController: Sendable {
     }
     // Without a link there is nobody to confirm a stop: its deadline waits for the link, and the loop must not.
     if stations.contains(where: { $0.link.generation != nil }) { consider(stopDeadline) }
+    consider(secondStopDeadline)
     consider(releaseDeadline)
     consider(echoLostDeadline)
     for stray in strays { consider(stray.reportAt) }
@@ -167,6 +171,7 @@ public struct LineController: Sendable {
     if permit && !permitOnDisk {
       permitOnDisk = true
       releaseDeadline = now + settings.limits.stopConfirm
+      commandRelease(now: now)
       emitHeaders()
     }
     for waiting in waitingReplies {
@@ -312,7 +317,7 @@ public struct LineController: Sendable {
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
       .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .printed,
       .printFeedOnline, .printFeedOffline, .commandRefused, .reloaded, .exported, .settings,
-      .strayReadsSkipped, .keyChanged:
+      .strayReadsSkipped, .keyChanged, .secondStop, .secondStopEnded:
       break
     }
   }

@@ -83,6 +83,8 @@ public enum LinkFault: UInt8, Sendable, Hashable, BitwiseCopyable {
   case late
   /// Its epoch changes faster than a PLC can start.
   case epochUnsteady
+  /// Our block holds what we did not write: another master writes there.
+  case registersForeign
 
   /// A phrase for a person on shift.
   public var phrase: String {
@@ -97,6 +99,8 @@ public enum LinkFault: UInt8, Sendable, Hashable, BitwiseCopyable {
     case .epochUnsteady: "its epoch changes again within a second, faster than a PLC can start"
     case .registersStale:
       "our registers do not read back as written; is a gateway between that caches?"
+    case .registersForeign:
+      "somebody else writes into our registers; find the other master"
     }
   }
 }
@@ -120,6 +124,10 @@ public enum PLCEvent: Sendable, Hashable, BitwiseCopyable {
   case verdictNotTaken(unit: UInt16)
   /// The PLC says that an outcome is written, but its slot has not passed the check for 1 s.
   case outcomeUnreadable(sequence: UInt16)
+  /// The PLC did the last PackML command (PLC 7 has reached its sequence).
+  case commandDone(PackML.Command)
+  /// It has not done it for 1 s; said once.
+  case commandNotDone(PackML.Command)
 }
 
 /// What the line orders from a link for one station.
@@ -146,6 +154,10 @@ public struct HostHeader: Sendable, Hashable, BitwiseCopyable {
   public var stackLight: StackLight
   /// Offset 7.
   public var alarmsUnacknowledged: UInt16
+  /// Offset 5, and with it the next sequence in offset 4, as soon as `commandNumber` is another; nil commands nothing.
+  public var command: PackML.Command?
+  /// Counts commands, so that the same one can be given twice.
+  public var commandNumber: UInt16
 
   /// The lamps on the line (contract, offset 6).
   public struct StackLight: OptionSet, Sendable, Hashable, BitwiseCopyable {
@@ -166,13 +178,16 @@ public struct HostHeader: Sendable, Hashable, BitwiseCopyable {
   /// Makes a header.
   public init(
     generation: LinkGeneration = 0, permit: Bool = false, stopReason: UInt16 = 0,
-    stackLight: StackLight = [], alarmsUnacknowledged: UInt16 = 0
+    stackLight: StackLight = [], alarmsUnacknowledged: UInt16 = 0,
+    command: PackML.Command? = nil, commandNumber: UInt16 = 0
   ) {
     self.generation = generation
     self.permit = permit
     self.stopReason = stopReason
     self.stackLight = stackLight
     self.alarmsUnacknowledged = alarmsUnacknowledged
+    self.command = command
+    self.commandNumber = commandNumber
   }
 }
 

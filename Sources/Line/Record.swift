@@ -112,6 +112,10 @@ public struct Record: Sendable, Hashable {
     case challengeConfirmed = 66
     /// It ended: code is a `ChallengeResult`.
     case challengeEnded = 67
+    /// The second way to stop was taken, because a stop was not confirmed; detail names it.
+    case secondStop = 60
+    /// How that went: code 0 done, 1 failed, and then detail says why.
+    case secondStopEnded = 61
 
     /// Records were put into an archive, by `actor`: raw describes it and holds what they made of the line, number is the
     /// last batch in it, detail its folder.

@@ -16,12 +16,14 @@ public struct LineSettings: Sendable, Hashable {
   public var challenge: Challenge
   /// The live print feed; nil: there is none.
   public var printFeed: PrintFeed?
+  /// The second way to stop, in words; nil: there is none.
+  public var secondStop: String?
 
   /// Makes settings.
   public init(
     line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
     minimumGradeTenths: Int = 15, orderWindow: Int? = nil, challenge: Challenge = Challenge(),
-    printFeed: PrintFeed? = nil
+    printFeed: PrintFeed? = nil, secondStop: String? = nil
   ) {
     self.line = line
     self.scanners = scanners
@@ -31,6 +33,7 @@ public struct LineSettings: Sendable, Hashable {
     self.orderWindow = orderWindow
     self.challenge = challenge
     self.printFeed = printFeed
+    self.secondStop = secondStop
   }
 
   /// `[challenge]`: the test with known bad packs that shows that each is rejected.
@@ -142,12 +145,16 @@ public struct StationSettings: Sendable, Hashable {
   public var silentIsDoubt: Bool
   /// Whether the PLC reports what happened at the gate.
   public var gateOutcomes: Bool
+  /// How its PLC numbers PackML states; nil: it gets no PackML commands.
+  public var packML: PackML.Profile?
 
   /// Makes settings.
   public init(
     name: String, plc: String, scanners: [Int], slots: Int = 16, tracksTriggers: Bool = true,
     readTimeout: Instant.Span = .milliseconds(40), earlyRead: Instant.Span = .milliseconds(30),
-    quiet: Instant.Span = .milliseconds(1000), silentIsDoubt: Bool = true, gateOutcomes: Bool = true
+    quiet: Instant.Span = .milliseconds(1000), silentIsDoubt: Bool = true,
+    gateOutcomes: Bool = true,
+    packML: PackML.Profile? = nil
   ) {
     self.name = name
     self.plc = plc
@@ -159,5 +166,6 @@ public struct StationSettings: Sendable, Hashable {
     self.quiet = quiet
     self.silentIsDoubt = silentIsDoubt
     self.gateOutcomes = gateOutcomes
+    self.packML = packML
   }
 }

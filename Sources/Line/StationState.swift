@@ -61,6 +61,13 @@ struct StationState: Sendable {
   var movingSince: Instant?
   var sentHeader: HostHeader?
   var restarts = Repeats()
+  /// The PackML command that goes with the header, and how many were given.
+  var command: PackML.Command?
+  var commandNumber: UInt16 = 0
+  /// The gravest stop that was commanded since the last release.
+  var stopCommanded: PackML.Command?
+  /// States that this release has commanded the machine to leave.
+  var statesLeft: Set<PackML.State> = []
   /// The unit whose verdict the PLC did not take in time, and the outcome that does not stand in its slot, until the PLC goes
   /// on or the link begins anew: the link says each standstill once.
   var verdictNotTaken: UInt16?
@@ -84,6 +91,13 @@ struct StationState: Sendable {
     if snapshot.epoch != epoch { return epoch != 0 || snapshot.lastUnit != 0 }
     if everLinked { return snapshot.lastUnit != lastUnit }
     return doubtOnRecord || snapshot.lastUnit != lastUnitRead
+  }
+
+  /// A release begins: nothing of the stop before it is commanded any more.
+  mutating func forgetCommands() {
+    command = nil
+    stopCommanded = nil
+    statesLeft = []
   }
 
   func open(_ unit: UInt16) -> OpenUnit? {

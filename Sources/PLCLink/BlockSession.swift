@@ -144,6 +144,12 @@ public struct BlockSession: Sendable {
   private var headerAt: Instant?
   private var sentHeader: HostHeader?
   private var outcomeDue = false
+  /// Our block as the PLC must hold it by now: read back at the connection's beginning, then as written.
+  private var mirror: [UInt16] = []
+  // PackML: the number of the last command taken from the line, and since when its sequence waits for PLC 7.
+  private var commandNumber: UInt16 = 0
+  private var commandOpen: (command: PackML.Command, since: Instant)?
+  private var saidNotDone = false
 
   /// Makes a session that is not connected.
   public init(_ settings: Settings, resumingAt mark: OutcomeMark = OutcomeMark()) {
@@ -170,6 +176,8 @@ public struct BlockSession: Sendable {
     sentHeader = nil
     lineTurnsSeen = nil
     outcomeDue = false
+    mirror = hostBlock
+    commandOpen = nil
     // A permit was given for an earlier link; it has to be given anew.
     state = .proving(
       hostBlock: hostBlock, heartbeat: plcHeader[RegisterMap.PLC.heartbeat], since: now)
@@ -191,6 +199,7 @@ public struct BlockSession: Sendable {
       fault = .registersStale
       return
     }
+    mirror = hostBlock
     state = .proving(hostBlock: hostBlock, heartbeat: heartbeat, since: since)
   }
 
@@ -222,6 +231,23 @@ public struct BlockSession: Sendable {
         begin(header, hostBlock: nil, now: now)
       }
     }
+  }
+
+  /// A part of our own block was read again: what stands there has to be what we wrote.
+  ///
+  /// To be called right after a poll, so that a PLC which has just started anew, and may have cleared it, is known as that.
+  public mutating func hostBlockSeen(_ words: [UInt16], at address: Int) {
+    guard case .linked(let linked) = state, linked.told, linked.mapKnown else { return }
+    let first = address - settings.hostBase
+    precondition(first >= 0 && first + words.count <= mirror.count, "that is not our block")
+    if !mirror[first..<(first + words.count)].elementsEqual(words) { fault = .registersForeign }
+  }
+
+  /// What the PLC must hold at a register of our block; nil where it is not ours, or not known.
+  public func written(at address: Int) -> UInt16? {
+    if case .down = state { return nil }
+    let offset = address - settings.hostBase
+    return mirror.indices.contains(offset) ? mirror[offset] : nil
   }
 
   /// Outcome slots were read, as `nextRead` asked.
@@ -320,11 +346,22 @@ public struct BlockSession: Sendable {
       state = .down
       let run = linked.verdicts.nextRun(now: now)
       state = .linked(linked)
-      return run.map { ring(slot: $0.slot, words: $0.words) }
+      guard let run else { return nil }
+      return ring(slot: run.slot, words: run.words)
     case .rest:
       if let step = nextStep(now: now, lineTurns: lineTurns) { return step }
       return headerIsDue(now: now) ? header(now: now, lineTurns: lineTurns) : nil
     }
+  }
+
+  /// The header, to go along with a neighbouring station's in one telegram; nil where another one has gone just now, or
+  /// something else comes first.
+  public mutating func headerAlong(now: Instant, lineTurns: UInt64) -> RegisterWrite? {
+    guard case .linked(let linked) = state, linked.told, fault == nil, let headerAt,
+      sentHeader != headerNow
+        || now - headerAt >= Instant.Span(nanoseconds: headerInterval.nanoseconds / 2)
+    else { return nil }
+    return header(now: now, lineTurns: lineTurns)
   }
 
   /// The outcome slots to read next, nil when none is new.
@@ -398,6 +435,15 @@ public struct BlockSession: Sendable {
     }
     if let sequence = outcomes.unreadable(for: BlockSession.patience, now: now) {
       events.append(.outcomeUnreadable(sequence: sequence))
+    }
+    if let open = commandOpen {
+      if snapshot.packMLDone == commandSequence {
+        commandOpen = nil
+        events.append(.commandDone(open.command))
+      } else if !saidNotDone, now - open.since >= BlockSession.patience {
+        saidNotDone = true
+        events.append(.commandNotDone(open.command))
+      }
     }
     if outcomeDue { headerAt = nil }
     return true
@@ -537,22 +583,38 @@ public struct BlockSession: Sendable {
     if case .linked(let linked) = state, linked.mapKnown {
       echoedOutcome = outcomes.recorded
       outcomeDue = false
+      takeCommand(header, told: linked.told, now: now)
     }
     headersSent += 1
     headerAt = now
     sentHeader = header
-    return RegisterWrite(
-      address: settings.hostBase,
-      words: [
+    return write(
+      [
         RegisterMap.version, heartbeat, header.permit ? 1 : 0, header.stopReason, commandSequence,
         command, header.stackLight.rawValue, header.alarmsUnacknowledged, echoedOutcome, echo,
-      ])
+      ], at: 0)
   }
 
-  private func ring(slot: Int, words: [UInt16]) -> RegisterWrite {
-    RegisterWrite(
-      address: settings.hostBase + RegisterMap.ringOffset + RegisterMap.slotCount * slot,
-      words: words)
+  /// A PackML command that was ordered for this very link goes out with the header, under a sequence of its own.
+  private mutating func takeCommand(_ header: HostHeader, told: Bool, now: Instant) {
+    guard told, ordered.generation == generation, header.commandNumber != commandNumber else {
+      return
+    }
+    commandNumber = header.commandNumber
+    guard let wanted = header.command else { return }
+    commandSequence = commandSequence == UInt16.max ? 1 : commandSequence + 1
+    command = wanted.rawValue
+    commandOpen = (wanted, now)
+    saidNotDone = false
+  }
+
+  private mutating func ring(slot: Int, words: [UInt16]) -> RegisterWrite {
+    write(words, at: RegisterMap.ringOffset + RegisterMap.slotCount * slot)
+  }
+
+  private mutating func write(_ words: [UInt16], at offset: Int) -> RegisterWrite {
+    mirror.replaceSubrange(offset..<(offset + words.count), with: words)
+    return RegisterWrite(address: settings.hostBase + offset, words: words)
   }
 }
 

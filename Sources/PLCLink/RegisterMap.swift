@@ -15,6 +15,8 @@ enum RegisterMap {
   static let slotsPerTelegramMax = 30
   /// Registers read in one telegram at most.
   static let readMax = 125
+  /// Registers written in one telegram at most.
+  static let writeMax = 123
 
   /// Offsets in the host block.
   enum Host {

@@ -45,11 +45,20 @@ struct Scanners: ParsableCommand {
 /// `plcs`.
 struct PLCs: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "plcs", abstract: "Show the PLCs and their health.")
+    commandName: "plcs", abstract: "Show the PLCs and their health.",
+    discussion: """
+      Response times are p50, p99 and the longest since the daemon started. With --registers both blocks of every station \
+      are read from the PLC for this, between the telegrams of the line.
+      """)
 
+  @Flag(help: "Show both register blocks of every station, decoded.") var registers = false
   @OptionGroup var options: GlobalOptions
 
   func run() throws {
+    guard !registers else {
+      try options.ask(.plcRegisters, for: [RegistersReply].self) { $0.registers($1) }
+      return
+    }
     try options.ask(.plcs, for: [PLCReply].self) { $0.plcs($1) }
   }
 }

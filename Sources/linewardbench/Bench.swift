@@ -47,6 +47,8 @@ struct Bench: ParsableCommand {
     }
     try withDaemon(&report, parts, folder: folder)
 
+    if parts.contains(.latency) { try StopBench.run(&report, stops: 500) }
+
     guard report.missed.isEmpty else {
       say("missed: \(report.missed.joined(separator: ", "))")
       throw ExitCode(1)

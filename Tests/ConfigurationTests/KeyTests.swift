@@ -137,7 +137,6 @@ import Testing
       "scanner.match", "{ vendor = \"05f9\", product = \"2214\" }",
       "this is not built yet; leave the key out"
     ),
-    ("plc.transport", "\"rtu\"", "\"rtu\" is not built yet; this version has \"tcp\""),
     (
       "station.kind", "\"aggregation\"",
       "\"aggregation\" is not built yet; this version has \"unit\""

@@ -26,9 +26,10 @@ import Testing
           ],
           plcs: [
             .init(
-              name: "plc-1", host: "192.0.2.10", port: 502, unitID: 1, poll: .milliseconds(10),
+              name: "plc-1", transport: .tcp(host: "192.0.2.10", port: 502), unitID: 1,
+              poll: .milliseconds(10),
               heartbeat: .milliseconds(100), timeout: .milliseconds(500),
-              lost: .milliseconds(1000))
+              lost: .milliseconds(1000), packML: "none")
           ],
           stations: [
             .init(
@@ -129,8 +130,10 @@ import Testing
     #expect(
       configuration.plcs.last
         == .init(
-          name: "b", host: "plc-b.line", port: 1502, unitID: 255, poll: .milliseconds(5),
-          heartbeat: .milliseconds(50), timeout: .milliseconds(200), lost: .milliseconds(400)))
+          name: "b", transport: .tcp(host: "plc-b.line", port: 1502), unitID: 255,
+          poll: .milliseconds(5),
+          heartbeat: .milliseconds(50), timeout: .milliseconds(200), lost: .milliseconds(400),
+          packML: "none"))
     #expect(
       configuration.stations == [
         .init(
@@ -243,7 +246,7 @@ import Testing
       """
     var expected = try File().load()
     expected.scanners[0].device = "/dev/serial/by-id/..."
-    expected.plcs[0].host = "127.0.0.1"
+    expected.plcs[0].transport = .tcp(host: "127.0.0.1", port: 502)
     #expect(try Configuration.parse(Array(text.utf8), file: "lineward.toml") == expected)
   }
 
@@ -289,7 +292,9 @@ import Testing
 
   @Test(arguments: ["192.0.2.10", "plc-1.line", "::1", "fe80::1%eth0"])
   func anAddressOrANameIsAHost(host: String) throws {
-    #expect(try File([("plc.host", "\"\(host)\"")]).load().plcs[0].host == host)
+    #expect(
+      try File([("plc.host", "\"\(host)\"")]).load().plcs[0].transport
+        == .tcp(host: host, port: 502))
   }
 
   @Test func tablesMayBeWrittenInline() throws {

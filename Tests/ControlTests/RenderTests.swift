@@ -119,13 +119,43 @@ struct RenderTests {
         + render.plcs([
           PLCReply(
             name: "plc-1", transport: "tcp", address: "127.0.0.1:502", online: true, epoch: 12_345,
-            permitObeyed: true, conveyorMoving: false, connections: 3),
+            permitObeyed: true, conveyorMoving: false, connections: 3, telegrams: 40_000, errors: 2,
+            responseP50: 312, responseP99: 1_250, responseMax: 48_000, dataAge: 7),
           PLCReply(
             name: "plc-2", transport: "rtu", address: "/dev/ttyS0", online: false,
             reason: "no answer in 500 ms"),
         ]))
     #expect(render.scanners([]) == ["No scanner is configured."])
     #expect(render.plcs([]) == ["No PLC is configured."])
+  }
+
+  @Test(
+    "both register blocks are shown with names, values and checks; of a PLC that is gone that it is"
+  )
+  func registers() throws {
+    func slot(_ at: Int, _ number: Int, _ state: String) -> RegistersReply.Slot {
+      RegistersReply.Slot(
+        address: at, sequence: number, unit: number, word: number == 0 ? 0 : 1,
+        check: 42_400 + number,
+        state: state)
+    }
+    func block(_ base: Int, _ slots: [RegistersReply.Slot]) -> RegistersReply.Block {
+      RegistersReply.Block(
+        registers: [
+          .init(address: base, name: "map version", value: 1),
+          .init(address: base + 9, name: "epoch", value: 48_213),
+        ], slots: slots)
+    }
+    try expectSaved(
+      "registers.txt",
+      render.registers([
+        RegistersReply(
+          station: "unit-1", plc: "plc-1", at: "2026-03-01T07:05:09.042Z",
+          host: block(0, [slot(16, 0, "empty"), slot(20, 1, "ok"), slot(24, 2, "wrong")]),
+          plcBlock: block(100, [slot(116, 0, "empty"), slot(120, 0, "empty")])),
+        RegistersReply(station: "unit-2", plc: "plc-2", at: nil, host: nil, plcBlock: nil),
+      ]))
+    #expect(render.registers([]) == ["No station is configured."])
   }
 
   @Test("batches")

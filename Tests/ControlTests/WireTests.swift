@@ -26,7 +26,7 @@ struct WireTests {
     .unit(serial: "A1\u{1D}B", gtin: nil), .unit(serial: "A1", gtin: "09506000134352"), .alarms,
     .acknowledge(id: "scanner_lost@camera-1", occurrence: 7, comment: nil),
     .acknowledge(id: "scanner_lost@camera-1", occurrence: .max, comment: "plug"),
-    .reset(id: "bad_pack_passed"), .scanners, .plcs, .recordsVerify,
+    .reset(id: "bad_pack_passed"), .scanners, .plcs, .plcRegisters, .recordsVerify,
     .recordsExport(batch: "B-1"), .challengeStart(station: "unit-1"),
     .challengeCancel(station: "unit-1", reason: "wrong packs"),
     .recordsRotateKey(reason: "yearly"), .recordsArchive(before: nil),

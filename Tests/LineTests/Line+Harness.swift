@@ -9,6 +9,7 @@ struct Rig {
   var replies: [CommandResult] = []
   var records: [Record] = []
   var notices: [Notice] = []
+  var secondStops = 0
   var snapshot = PLCSnapshot(mapVersion: 1, epoch: 7)
   var generation: LinkGeneration = 1
   var outcomeSequence: UInt16 = 0
@@ -21,12 +22,14 @@ struct Rig {
     station: StationSettings = Rig.station,
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
     limits: LineSettings.Limits = .init(), orderWindow: Int? = nil,
-    challenge: LineSettings.Challenge = .init(), printFeed: LineSettings.PrintFeed? = nil
+    challenge: LineSettings.Challenge = .init(), printFeed: LineSettings.PrintFeed? = nil,
+    secondStop: String? = nil
   ) {
     line = LineController(
       settings: LineSettings(
         line: "L01", scanners: scanners, stations: [station], limits: limits,
-        orderWindow: orderWindow, challenge: challenge, printFeed: printFeed))
+        orderWindow: orderWindow, challenge: challenge, printFeed: printFeed,
+        secondStop: secondStop))
     line.begin(detail: "test", wall: 0)
   }
 
@@ -35,11 +38,11 @@ struct Rig {
     serials: Int = 100, station: StationSettings = Rig.station,
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
     limits: LineSettings.Limits = .init(), orderWindow: Int? = nil,
-    printFeed: LineSettings.PrintFeed? = nil
+    printFeed: LineSettings.PrintFeed? = nil, secondStop: String? = nil
   ) -> Rig {
     var rig = Rig(
       station: station, scanners: scanners, limits: limits, orderWindow: orderWindow,
-      printFeed: printFeed)
+      printFeed: printFeed, secondStop: secondStop)
     for scanner in scanners.indices { rig.step(.scannerOnline(scanner)) }
     rig.link(newEpoch: true)
     if printFeed != nil { rig.step(.printFeed(.connected)) }
@@ -98,6 +101,7 @@ struct Rig {
       case .order(_, let order): orders.append(order)
       case .reply(_, let result): replies.append(result)
       case .notice(let notice): notices.append(notice)
+      case .secondStop: secondStops += 1
       }
     }
     line.outbox.actions = []

@@ -58,8 +58,11 @@ import Threads
   @Test(
     arguments: [
       (1, "Illegal function"), (2, "Illegal data address"), (3, "Illegal data value"),
-      (4, "Slave device or server failure"), (6, "Slave device or server is busy"),
-      (10, "Gateway path unavailable"), (11, "Target device failed to respond"),
+      (4, "Slave device or server failure"), (5, "Acknowledge"),
+      (6, "Slave device or server is busy"), (7, "Negative acknowledge"),
+      (8, "Memory parity error"),
+      (9, "registers from"), (10, "Gateway path unavailable"),
+      (11, "Target device failed to respond"),
     ] as [(UInt8, String)])
   func anExceptionIsSaidInWordsWithThePlace(code: UInt8, words: String) {
     let bench = LinkBench()

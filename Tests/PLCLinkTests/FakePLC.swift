@@ -55,6 +55,13 @@ final class FakePLC: Sendable {
     /// Address and words of each FC16, with the number of its connection.
     var writes: [(connection: Int, address: Int, words: [UInt16])] = []
     var requests = 0
+    /// Address and count of each FC3.
+    var reads: [(address: Int, count: Int)] = []
+    var coils = [Bool](repeating: true, count: 32)
+    /// Where other stations' PLC blocks begin, whose heartbeats move too.
+    var otherBases: [Int] = []
+    /// The PLC program does PackML commands.
+    var doesCommands = true
   }
 
   let plcBase: Int
@@ -272,18 +279,29 @@ final class FakePLC: Sendable {
     let address = word(8)
     let count = word(10)
     let body = memory.withLock { memory -> [UInt8] in
-      if request[7] == 3 {
-        if memory.heartbeatMoves && address == plcBase { memory.registers[plcBase + 1] &+= 1 }
+      switch request[7] {
+      case 1: return [request[6], 1, 1, memory.coils[address] ? 1 : 0]
+      case 5:
+        memory.coils[address] = request[10] == 0xFF
+        return Array(request[6..<12])
+      case 3:
+        memory.reads.append((address, count))
+        for base in [plcBase] + memory.otherBases
+        where memory.heartbeatMoves && address <= base && base < address + count {
+          memory.registers[base + 1] &+= 1
+        }
         var words = Array(memory.registers[address..<(address + count)])
         if let cached = memory.cachedHostBlock, address + count <= cached.count {
           words = Array(cached[address..<(address + count)])
         }
         return [request[6], 3, UInt8(2 * count)]
           + words.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+      default: break
       }
       let words = (0..<count).map { UInt16(word(13 + 2 * $0)) }
       for (index, value) in words.enumerated() { memory.registers[address + index] = value }
       memory.writes.append((connection, address, words))
+      if memory.doesCommands { memory.registers[plcBase + 7] = memory.registers[4] }
       return Array(request[6..<12])
     }
     return Array(request[0..<4]) + [0, UInt8(body.count)] + body

@@ -19,6 +19,21 @@ final class LinkBench {
     let value = Atomic<UInt64>(1)
   }
 
+  /// A PLC whose stations lie otherwise.
+  init(plcBase: Int, stations: [PLCLink.Station]) {
+    let turns = Counter64()
+    let bell = bell
+    self.turns = turns
+    plc = FakePLC(plcBase: plcBase, bell: bell)
+    link = PLCLink(
+      PLCLink.Settings(
+        name: "plc-1", host: "127.0.0.1", port: plc.port, poll: .milliseconds(5),
+        timeout: .milliseconds(200), stations: stations),
+      loopTurns: { turns.value.add(1, ordering: .relaxed).newValue },
+      wake: { bell.ring() })
+    #expect(link.start())
+  }
+
   init(
     host: String = "127.0.0.1", timeout: Instant.Span = .milliseconds(200),
     lost: Instant.Span = .milliseconds(1000), poll: Instant.Span = .milliseconds(5),

@@ -129,7 +129,7 @@ final class Laws {
       stations[station].isLinked = false
       tell("link \(station + 1): lost, \(fault.phrase)")
     case .changed: break
-    case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable:
+    case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable, .commandDone, .commandNotDone:
       tell("link \(station + 1): \(event)")
     }
   }

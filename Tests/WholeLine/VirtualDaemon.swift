@@ -409,6 +409,7 @@ struct VirtualDaemon {
         case .order(let station, let order): if !post(order, station) { refused += 1 }
         case .reply(let id, let result): replied(id, result)
         case .notice(let notice): laws.note(notice)
+        case .secondStop: break
         }
       }
       if refused > 0 {
