@@ -113,12 +113,15 @@ enum KeyFiles {
     try write(Array((key.text + "\n").utf8), path, mode: 0o644, directory)
   }
 
+  /// The names of the public halves that signed before.
+  static func retired(in directory: String) -> [String] {
+    StoreDirectory.names(in: directory)
+      .filter { $0.hasPrefix("head-key-") && $0.hasSuffix(".pub") }.sorted()
+  }
+
   /// The public key that signed a head last, of those whose halves lie in the directory.
   static func signer(of head: SignedHead, in directory: String) -> HeadKey? {
-    let names = StoreDirectory.names(in: directory).filter {
-      $0 == "head-key.pub" || ($0.hasPrefix("head-key-") && $0.hasSuffix(".pub"))
-    }
-    return names.lazy.compactMap { HeadKey.read(directory + "/" + $0) }
+    return (["head-key.pub"] + retired(in: directory)).lazy.compactMap { HeadKey.read(directory + "/" + $0) }
       .first { head.endsWithSignature(by: $0) && head.isSigned(by: $0) }
   }
 }

@@ -106,6 +106,11 @@ public enum RecordArchive {
       }
       let key = HeadKey.stored(in: directory)
       if let key { try write(key.text + "\n", to: work + "/head-key.pub") }
+      // The key may have been changed since the last record that goes: its predecessors signed the heads.
+      for name in KeyFiles.retired(in: directory) {
+        guard let key = HeadKey.read(directory + "/" + name) else { continue }
+        try write(key.text + "\n", to: work + "/" + name)
+      }
       try reached(.linked)
       let manifest = try describe(
         work, directory, base, last: end.sequence, hash: hash, batches: batches, by: actor,
@@ -322,7 +327,7 @@ public enum RecordArchive {
     batches: [Batch], by actor: String, version: String, at wall: Int64
   ) throws -> [UInt8] {
     var files: [ArchiveManifest.File] = []
-    for name in ["records.sqlite", "head-key.pub"]
+    for name in ["records.sqlite", "head-key.pub"] + KeyFiles.retired(in: folder)
       + batches.map({ SerialFile.name(number: $0.number) })
     where access(folder + "/" + name, F_OK) == 0 {
       let (size, sha256) = try FileSum.of(folder + "/" + name)

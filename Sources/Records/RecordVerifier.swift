@@ -246,10 +246,17 @@ public enum RecordVerifier {
       known: [SignedHead], given: [HeadKey], present: HeadKey?, isArchive: Bool
     ) {
       guard report.fault == nil else { return }
-      let stored = HeadKey.stored(in: directory)
+      let upTo = report.firstBad.map { min($0.sequence - 1, last) } ?? last
+      var stored = HeadKey.stored(in: directory)
+      // The key beside an archive made it, and may be a later one than its records know.
+      if isArchive, let head = try? heads(after: base.last, upTo: upTo).first,
+        let signed = SignedHead(note: head.note),
+        let key = KeyFiles.signer(of: signed, in: directory)
+      {
+        stored = key
+      }
       var ring = KeyRing(
         changes: rules.keyChanges, given: given, stored: stored, directory: directory)
-      let upTo = report.firstBad.map { min($0.sequence - 1, last) } ?? last
       var after = base.last
       var isOfHeads = false
       do throws(StorageFault) {

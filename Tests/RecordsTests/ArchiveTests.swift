@@ -77,6 +77,50 @@ import Testing
     return wholeText(core)
   }
 
+  private func rotate(_ line: PlayedLine) throws {
+    let change = try KeyRotation.prepare(directory: line.directory)
+    try line.command(.rotateKey(change: change, reason: "yearly"), by: "quinn (1003)")
+    guard case .done = line.replies.last else { throw TestFault(text: "not rotated") }
+    try KeyRotation.finish(directory: line.directory)
+  }
+
+  @Test func theFirstKeyProvesAllRecordsAlthoughItWasChangedBeforeAndAfterAnArchive() throws {
+    try withDirectory { directory in
+      let line = try line(directory, open: false)
+      try line.store.idle()
+      let first = try #require(HeadKey.stored(in: directory))
+      // The archive's own records do not know the key that signs its manifest.
+      try rotate(line)
+      let paths = [try archive(line)]
+      try batch(line, 4)
+      try rotate(line)
+      try batch(line, 5)
+      let all = paths + [try archive(line)]
+      try remove(line, until: #require(line.store.base.description).last + 1)
+      try line.restart()
+      try line.store.idle()
+      let joined = RecordVerifier.verify(directory: directory, archives: all, keys: [first])
+      #expect(joined.isIntact, "\(joined.summary)")
+      #expect(joined.keys.count == 3)
+      let alone = RecordVerifier.verify(directory: directory)
+      #expect(alone.isIntact, "\(alone.summary)")
+      for path in all {
+        let own = RecordVerifier.verify(directory: path)
+        #expect(own.isIntact, "\(own.summary)")
+      }
+      #expect(
+        RecordVerifier.verify(directory: all[0], keys: [first]).remarks.contains {
+          $0.contains("signed none of these records")
+        })
+      // A stranger's key proves nothing of it.
+      let strange = try #require(
+        HeadKey(HeadSigner(newFor: first.name).key.text))
+      #expect(
+        !RecordVerifier.verify(directory: directory, archives: all, keys: [strange]).isIntact)
+      line.close()
+    }
+  }
+
   // MARK: Made
 
   @Test func whatIsArchivedLeavesAndIsProvenFromTheFirstRecordOn() throws {
