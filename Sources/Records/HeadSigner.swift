@@ -121,7 +121,9 @@ enum KeyFiles {
 
   /// The public key that signed a head last, of those whose halves lie in the directory.
   static func signer(of head: SignedHead, in directory: String) -> HeadKey? {
-    return (["head-key.pub"] + retired(in: directory)).lazy.compactMap { HeadKey.read(directory + "/" + $0) }
-      .first { head.endsWithSignature(by: $0) && head.isSigned(by: $0) }
+    (["head-key.pub"] + retired(in: directory)).lazy.compactMap {
+      HeadKey.read(directory + "/" + $0)
+    }
+    .first { head.endsWithSignature(by: $0) && head.isSigned(by: $0) }
   }
 }
