@@ -59,6 +59,10 @@ private final class Controller {
     cable = nil
     descriptor = clinux_simulation_connect(port, 2000)
     precondition(descriptor >= 0, "no connection for the test: \(descriptor)")
+    // So that a sender feels a reader that waits, whatever this machine's kernel would hold for it.
+    var room: Int32 = 65_536
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_SNDBUF, &room, socklen_t(MemoryLayout<Int32>.size))
   }
 
   init(_ cable: Cable) { self.cable = cable }
