@@ -157,6 +157,13 @@ func difference(_ left: String, _ right: String) -> String? {
         id: "B-1", serials: (0..<60).map { "S\($0)" }, printed: isFed ? .feed : nil)
       try line.command(.batchStart(id: nil))
       try line.release()
+      if isFed {
+        // What chance may leave out: serials read as they were printed, and a challenge test that is passed.
+        try line.printed((0..<5).map { "S\($0)" })
+        for number in 0..<3 { try line.unit(PlayedLine.scan("S\(number)"), .passed) }
+        try line.command(.challengeStart(station: "unit-1"))
+        try line.unit(Array("NOREAD".utf8), .rejected)
+      }
       var compared = 0
       for step in 0..<160 {
         try Self.anything(line, &random, batches: &batches)
@@ -182,7 +189,7 @@ func difference(_ left: String, _ right: String) -> String? {
         try line.restart()
       }
       #expect(compared == 40)
-      #expect(!isFed || printed > 1 || challenged, "\(printed) printed and passed, \(challenged)")
+      #expect(!isFed || (printed > 2 && challenged), "\(printed) printed and passed, \(challenged)")
       line.close()
     }
   }
