@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 int clinux_memory_file(const void *bytes, size_t count) {
@@ -56,14 +57,23 @@ int clinux_spawn_wait(int process, int milliseconds, int *status) {
   int descriptor = (int)syscall(SYS_pidfd_open, process, 0);
   if (descriptor < 0) return -errno;
   struct pollfd one = {.fd = descriptor, .events = POLLIN};
-  int ready = poll(&one, 1, milliseconds);
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  int64_t end = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + milliseconds;
+  int left = milliseconds;
+  int ready;
+  while ((ready = poll(&one, 1, left)) < 0 && errno == EINTR) {
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t rest = end - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+    left = rest > 0 ? (int)rest : 0;
+  }
   int error = errno;
   close(descriptor);
-  if (ready < 0) return error == EINTR ? 0 : -error;
+  if (ready < 0) return -error;
   if (ready == 0) return 0;
   int ended;
   if (waitpid(process, &ended, WNOHANG) != process) return -ECHILD;
-  *status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
+  *status = WIFEXITED(ended) ? WEXITSTATUS(ended) : -WTERMSIG(ended);
   return 1;
 }
 

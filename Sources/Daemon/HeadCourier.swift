@@ -255,44 +255,27 @@ extension HeadDestination {
   }
 
   private static func run(_ words: [String], note: String, timeout: Instant.Span) -> String? {
-    let bytes = Array(note.utf8)
-    let input = clinux_memory_file(bytes, bytes.count)
-    guard input >= 0 else { return reason(-input) }
-    defer { close(input) }
     let output = clinux_memory_file(nil, 0)
     guard output >= 0 else { return reason(-output) }
     defer { close(output) }
-    let process = withTexts(words) { arguments in
-      withTexts(["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"]) { environment in
-        clinux_spawn(words[0], arguments, environment, input, output)
-      }
+    let program = BoundedProgram(
+      words: words, environment: ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"],
+      timeout: timeout)
+    let status: Int32
+    switch program.run(input: Array(note.utf8), output: output) {
+    case .exited(0): return nil
+    case .exited(let code): status = code
+    // As a shell says it.
+    case .signalled(let signal): status = 128 + signal
+    case .killed:
+      return "it had not ended after \(timeout.nanoseconds / 1_000_000) ms, and was killed"
+    case .notStarted(let number): return "it cannot be started: \(reason(number))"
     }
-    guard process > 0 else { return "it cannot be started: \(reason(-process))" }
-    var status: Int32 = 0
-    let milliseconds = Int32(clamping: timeout.nanoseconds / 1_000_000)
-    guard clinux_spawn_wait(process, milliseconds, &status) == 1 else {
-      clinux_spawn_kill(process)
-      return "it had not ended after \(milliseconds) ms, and was killed"
-    }
-    guard status == 0 else {
-      var said = [UInt8](repeating: 0, count: 300)
-      let count = max(0, pread(output, &said, said.count, 0))
-      let words = String(decoding: said.prefix(count), as: UTF8.self)
-        .split(whereSeparator: \.isNewline).joined(separator: " ")
-      return "it ended with \(status)\(words.isEmpty ? "" : ": \(words)")"
-    }
-    return nil
-  }
-
-  private static func withTexts<Value>(
-    _ texts: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Value
-  ) -> Value {
-    var pointers = texts.map { strdup($0) } + [nil]
-    defer { for pointer in pointers { free(pointer) } }
-    return pointers.withUnsafeMutableBufferPointer { buffer in
-      guard let base = buffer.baseAddress else { preconditionFailure("the list ends with nil") }
-      return body(base)
-    }
+    var said = [UInt8](repeating: 0, count: 300)
+    let count = max(0, pread(output, &said, said.count, 0))
+    let text = String(decoding: said.prefix(count), as: UTF8.self)
+      .split(whereSeparator: \.isNewline).joined(separator: " ")
+    return "it ended with \(status)\(text.isEmpty ? "" : ": \(text)")"
   }
 
   private static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }

@@ -82,13 +82,10 @@ public struct BatchDescription: Sendable, Hashable {
 
   /// The bytes for a record's `raw`: one line of JSON, keys in alphabetical order.
   public var encoded: [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let fields = Fields(
       count: count, expiry: expiry, file: file, gtin: gtin, id: id, lot: lot,
       print_feed: printed == .feed ? true : nil, print_order: printed == .file ? true : nil,
       sha256: Hexadecimal.text(sha256), version: 1)
-    // Strings and integers always encode.
-    return (try? encoder.encode(fields)).map { Array($0) } ?? []
+    return RecordJSON.line(fields)
   }
 }

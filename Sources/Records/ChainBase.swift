@@ -88,15 +88,12 @@ public struct ArchiveDescription: Sendable {
 
   /// The bytes for a record's `raw`: one line of JSON, keys in alphabetical order.
   public var encoded: [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let fields = Fields(
       first: first, folder: folder, hash: hash.description, last: last, last_batch: lastBatch,
       manifest_sha256: Hexadecimal.text(manifest),
       settings: String(decoding: settings, as: UTF8.self), standing: standing, state: state,
       version: 1)
-    // Strings, numbers and truth values always encode.
-    return (try? encoder.encode(fields)).map { Array($0) } ?? []
+    return RecordJSON.line(fields)
   }
 }
 

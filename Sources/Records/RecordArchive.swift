@@ -406,13 +406,7 @@ struct ArchiveManifest: Codable {
     case madeBy = "made_by"
   }
 
-  var encoded: String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-    // Strings and numbers always encode.
-    let data = (try? encoder.encode(self)) ?? Data()
-    return String(decoding: data, as: UTF8.self) + "\n"
-  }
+  var encoded: String { RecordJSON.page(self) }
 
   /// The lines of the signed note after the key's name; no number, so that no such note is taken for a head.
   static func noteLines(sha256: String) -> [String] { ["archive \(version)", "sha256 \(sha256)"] }

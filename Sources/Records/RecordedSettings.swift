@@ -144,10 +144,7 @@ public enum RecordedSettings {
           scanners: $0.scanners, silentIsDoubt: $0.silentIsDoubt, slots: $0.slots,
           tracksTriggers: $0.tracksTriggers)
       }, version: 1)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    // Strings, numbers and truth values always encode.
-    return (try? encoder.encode(fields)).map { Array($0) } ?? []
+    return RecordJSON.line(fields)
   }
 
   /// Reads settings from a record's `raw`.

@@ -109,11 +109,8 @@ public struct SavedState: Sendable {
             Reserved(row: $0.key, bits: $0.value.bits)
           })
       }, state: state)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let size = images.values.reduce(0) { $0 + $1.bytes.count }
-    // Strings, numbers and truth values always encode.
-    let json = (try? encoder.encode(fields)).map { Array($0) } ?? []
+    let json = RecordJSON.line(fields)
     let file = try SyncedFile(path)
     var digest = SHA256()
     func put(_ bytes: [UInt8]) throws(StorageFault) {

@@ -13,8 +13,8 @@ int clinux_memory_file(const void *bytes, size_t count);
 // but the three descriptors: its standard input, and one for both outputs. Returns its process number.
 int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int input, int output);
 
-// Waits for so many milliseconds at most; 1 when the program has ended, with the exit status or 128 + signal in *status,
-// 0 when it runs still.
+// Waits for so many milliseconds at most; 1 when the program has ended, with the exit code, or the signal as a negative
+// number, in *status; 0 when it runs still. A signal to this process does not shorten the wait.
 int clinux_spawn_wait(int process, int milliseconds, int *status);
 
 // Ends the program's whole group at once, and takes it off the process table.

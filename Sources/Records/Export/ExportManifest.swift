@@ -67,13 +67,7 @@ struct ExportManifest: Codable {
   }
 
   /// The bytes of `manifest.json`.
-  var encoded: String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-    // Strings, numbers and truth values always encode.
-    let data = (try? encoder.encode(self)) ?? Data()
-    return String(decoding: data, as: UTF8.self) + "\n"
-  }
+  var encoded: String { RecordJSON.page(self) }
 
   /// The lines of the signed note after the key's name.
   ///
