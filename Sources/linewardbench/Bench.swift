@@ -35,9 +35,18 @@ struct Bench: ParsableCommand {
       directory.map { URL(fileURLWithPath: $0) } ?? FileManager.default.temporaryDirectory
     let folder = parent.appendingPathComponent("lineward-bench-\(getpid())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
     var report = Report()
+    // What a measurement that broke left behind says why it did; its error names the folder.
+    try measure(&report, parts, folder: folder)
+    try? FileManager.default.removeItem(at: folder)
+    guard report.missed.isEmpty else {
+      say("missed: \(report.missed.joined(separator: ", "))")
+      throw ExitCode(1)
+    }
+    say("all \(report.figures) aims reached")
+  }
 
+  private func measure(_ report: inout Report, _ parts: Set<Part>, folder: URL) throws {
     if parts.contains(.gs1) { GS1Bench().add(to: &report) }
     if parts.contains(.rings) { try RingBench.run(&report) }
     if parts.contains(.append) { try AppendBench.run(&report, folder: folder) }
@@ -48,12 +57,6 @@ struct Bench: ParsableCommand {
     try withDaemon(&report, parts, folder: folder)
 
     if parts.contains(.latency) { try StopBench.run(&report, stops: 500) }
-
-    guard report.missed.isEmpty else {
-      say("missed: \(report.missed.joined(separator: ", "))")
-      throw ExitCode(1)
-    }
-    say("all \(report.figures) aims reached")
   }
 
   /// What takes 10 million serials into this process; they are gone from it before the daemon has its own.
