@@ -63,12 +63,12 @@ extension AlarmReply {
 extension BatchReply {
   init(_ batch: Batch, _ archive: Archive?) {
     var serials: [String: Int] = [:]
-    for (state, count) in batch.counts where count != 0 && batch.pool != nil {
+    for (state, count) in batch.counts.present where batch.pool != nil {
       serials[state.word] = count
     }
     self.init(
       id: batch.id, gtin: batch.gtin, lot: batch.lot, expiry: batch.expiry, state: batch.state.word,
-      pool: batch.poolCount, commissioned: batch.counts[.commissioned] ?? 0, serials: serials,
+      pool: batch.poolCount, commissioned: batch.counts[.commissioned], serials: serials,
       serialsSHA256: batch.serialsHash.map { byte in
         let digits = String(byte, radix: 16)
         return digits.count == 1 ? "0" + digits : digits

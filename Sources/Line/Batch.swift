@@ -19,7 +19,7 @@ public struct Batch: Sendable, Codable {
   /// The serials in memory; nil once the batch is closed.
   public var pool: SerialPool?
   /// How many serials are in each state.
-  public var counts: [SerialState: Int]
+  public var counts: SerialCounts
   /// The order in which its serials are printed; nil: nobody says.
   public internal(set) var order: PrintOrder?
   /// How many records have named it; a reconciliation is good for as long as this stands.
@@ -69,8 +69,8 @@ extension Batch {
   mutating func count(from old: SerialPool.Word, to new: SerialPool.Word, by record: Record) {
     // A live accept has taken its serial already, by the compare-and-swap that decided it.
     let before: SerialState = old == new && record.kind == .verdict ? .allocated : old.state
-    counts[before, default: 0] -= 1
-    counts[new.state, default: 0] += 1
+    counts[before] -= 1
+    counts[new.state] += 1
   }
 
   /// Follows what a record says of the print order: serials were printed, or a pack was read whose serial was free to pass.
@@ -84,6 +84,11 @@ extension Batch {
       order?.read(record.row)
     default: break
     }
+  }
+
+  /// What a read is held against.
+  var expected: Reading.Expected {
+    @inline(__always) get { Reading.Expected(gtin: gtin, lot: lot, expiry: expiry) }
   }
 
   /// Why the batch may not run under settings of the print order, nil when it may.

@@ -96,7 +96,6 @@ extension LineController {
   /// Warns before one is due, and ends those whose packs did not come.
   mutating func advanceChallenges(now: Instant) {
     for index in stations.indices {
-      let name = stations[index].settings.name
       if let challenge = stations[index].challenge {
         // After a recovery it has none: the time begins anew, but it has an end.
         guard let deadline = challenge.deadline else {
@@ -114,6 +113,7 @@ extension LineController {
       guard permit, let due = challengeDue(index), wall >= due - LineController.challengeWarning
       else { continue }
       let minutes = max(0, (due - wall) / 60_000)
+      let name = stations[index].settings.name
       raise(
         .challengeDue, place: name,
         message:

@@ -221,9 +221,7 @@ extension LineController {
       let batch = line.batches[index]
       guard batch.state != .closed else { return "batch \(batch.id) is closed already" }
       if let obstacle = line.obstacleToChange(unitsMustEnd: true) { return obstacle }
-      let counts = SerialState.allCases.compactMap { state in
-        batch.counts[state].flatMap { $0 == 0 ? nil : "\(state.word) \($0)" }
-      }
+      let counts = batch.counts.present.map { "\($0.state.word) \($0.count)" }
       var detail = counts.joined(separator: ", ")
       if let balance {
         guard balance.batch == batch.number, balance.changes == batch.changes else {
@@ -240,7 +238,7 @@ extension LineController {
       line.emit(
         Record(
           .batchClosed, batch: batch.number,
-          number: UInt32(clamping: batch.counts[.commissioned] ?? 0),
+          number: UInt32(clamping: batch.counts[.commissioned]),
           actor: actor, detail: "\(batch.id): \(detail)"))
       line.notice(.batchClosed, .notice, "batch \(batch.id) closed by \(actor): \(detail)")
       line.finish(id, "batch \(batch.id) is closed: \(counts.joined(separator: ", "))")

@@ -177,7 +177,8 @@ extension LineController {
   mutating func checkPrintOrder(passed: Int?, batch: Int?, now: Instant) {
     guard permit else { return }
     feed.judged(now: now)
-    guard let batch, let passed, let order = batches[batch].order, order.next > passed
+    guard let batch, let passed, batches[batch].order?.next ?? 0 > passed,
+      let order = batches[batch].order
     else { return }
     let limit = settings.limits.printedNotRead
     if limit > 0, order.next > passed + 1, order.recentSkips.count >= limit {

@@ -27,7 +27,7 @@ extension LineController {
   }
 
   private mutating func tellRepeats(now: Instant) {
-    for what in losses.keys.sorted() {
+    for what in losses.isEmpty ? [] : losses.keys.sorted() {
       guard let count = losses[what]?.takeDue(now: now), count > 0 else { continue }
       _ = raiseLoss(of: what, count: count)
     }
@@ -240,7 +240,7 @@ extension LineController {
     }
     guard let running = runningBatch else { return }
     let reading = LineController.combine(
-      reads, scanners: settings.scanners, batch: batches[running])
+      reads, scanners: settings.scanners, expected: batches[running].expected)
     switch reading {
     case .refused(let verdict, let detail):
       conclude(station: station, unit: unit, verdict, reads: reads, detail: detail, now: now)
@@ -256,11 +256,11 @@ extension LineController {
 
   /// One good read is enough; two different good codes are verdict 3 (contract, `[[station]] scanner`).
   private static func combine(
-    _ reads: [Tracking.Read], scanners: [ScannerSettings], batch: Batch
+    _ reads: [Tracking.Read], scanners: [ScannerSettings], expected: Reading.Expected
   ) -> Reading {
     if reads.isEmpty { return .refused(.noRead, detail: noMessage) }
     if reads.count == 1 {
-      return Reading.of(reads[0].bytes, scanner: scanners[reads[0].scanner], batch: batch)
+      return Reading.of(reads[0].bytes, scanner: scanners[reads[0].scanner], expected: expected)
     }
     var good: Tracking.Read?
     for read in reads where Reading.isGood(read.bytes, scanner: scanners[read.scanner]) {
@@ -270,10 +270,12 @@ extension LineController {
         good = read
       }
     }
-    if let good { return Reading.of(good.bytes, scanner: scanners[good.scanner], batch: batch) }
+    if let good {
+      return Reading.of(good.bytes, scanner: scanners[good.scanner], expected: expected)
+    }
     // None is good: what was seen at all says more than a no-read.
     for read in reads {
-      let reading = Reading.of(read.bytes, scanner: scanners[read.scanner], batch: batch)
+      let reading = Reading.of(read.bytes, scanner: scanners[read.scanner], expected: expected)
       if case .refused(.noRead, _) = reading { continue }
       return reading
     }
@@ -330,11 +332,16 @@ extension LineController {
       detail = (detail.isEmpty ? "" : detail + "; ") + "reads: " + lengths.joined(separator: ", ")
     }
     let running = runningBatch
-    let passed = running.flatMap { batches[$0].order?.next }
+    var passed: Int?
+    var number: UInt32 = 0
+    if let running {
+      passed = batches[running].order?.next
+      number = batches[running].number
+    }
     emit(
       Record(
         .verdict, station: station, unit: unit,
-        batch: batch ?? running.map { batches[$0].number } ?? 0, row: row,
+        batch: batch ?? number, row: row,
         code: verdict.rawValue, number: stations[station].challenge?.number ?? 0, state: state,
         raw: raw, detail: detail))
     if stations[station].settings.tracksTriggers {

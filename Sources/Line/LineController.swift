@@ -131,17 +131,19 @@ public struct LineController: Sendable {
       if earliest.map({ moment < $0 }) ?? true { earliest = moment }
     }
     // Without a link there is nobody to confirm a stop: its deadline waits for the link, and the loop must not.
-    if stations.contains(where: { $0.link.generation != nil }) { consider(stopDeadline) }
+    if stations.indices.contains(where: { stations[$0].link.generation != nil }) {
+      consider(stopDeadline)
+    }
     consider(secondStopDeadline)
     consider(releaseDeadline)
     consider(echoLostDeadline)
-    for stray in strays { consider(stray.reportAt) }
+    for index in strays.indices { consider(strays[index].reportAt) }
     for loss in losses.values { consider(loss.due) }
-    for station in stations { consider(station.restarts.due) }
-    for station in stations {
-      consider(station.challenge?.deadline)
-      consider(station.tracking.deadline)
-      consider(station.outcomeDeadline(limit: settings.limits.outcome))
+    for index in stations.indices {
+      consider(stations[index].restarts.due)
+      consider(stations[index].challenge?.deadline)
+      consider(stations[index].tracking.deadline)
+      consider(stations[index].outcomeDeadline(limit: settings.limits.outcome))
     }
     return earliest
   }
@@ -359,7 +361,7 @@ public struct LineController: Sendable {
     return LineStatus(
       line: settings.line, permit: permit && permitOnDisk, reasons: reasons.list,
       batch: current.map { batches[$0] },
-      commissioned: current.map { batches[$0].counts[.commissioned] ?? 0 } ?? 0,
+      commissioned: current.map { batches[$0].counts[.commissioned] } ?? 0,
       stations: stations.indices.map { index in
         let station = stations[index]
         return LineStatus.Station(

@@ -58,7 +58,6 @@ extension LineController {
       batches: batches.map { batch in
         var batch = batch
         batch.pool = nil
-        batch.counts = batch.counts.filter { $0.value != 0 }
         return batch
       }, alarms: alarms, archives: archives, challenges: challenges,
       stations: stations.map(\.recorded))
@@ -174,12 +173,11 @@ public struct SerialImage: Sendable, Hashable {
   }
 
   /// How many serials are in each state.
-  public var counts: [SerialState: Int] {
-    var counts = [Int](repeating: 0, count: 256)
-    for byte in bytes { counts[Int(byte & ~SerialImage.holdBit)] += 1 }
-    return Dictionary(
-      uniqueKeysWithValues: SerialState.allCases.compactMap { state in
-        counts[Int(state.rawValue)] == 0 ? nil : (state, counts[Int(state.rawValue)])
-      })
+  public var counts: SerialCounts {
+    var numbers = [Int](repeating: 0, count: 256)
+    for byte in bytes { numbers[Int(byte & ~SerialImage.holdBit)] += 1 }
+    var counts = SerialCounts()
+    for state in SerialState.allCases { counts[state] = numbers[Int(state.rawValue)] }
+    return counts
   }
 }

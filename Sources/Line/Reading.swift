@@ -9,8 +9,15 @@ enum Reading: Sendable, Hashable {
   /// GTIN, lot and expiry are the batch's; `serial` is yet to be found in the pool.
   case serial([UInt8], gradeTenths: Int?)
 
+  /// What every pack of a batch carries.
+  struct Expected {
+    var gtin: String
+    var lot: String
+    var expiry: String
+  }
+
   /// Takes a message apart and holds it against the batch.
-  static func of(_ message: [UInt8], scanner: ScannerSettings, batch: Batch) -> Reading {
+  static func of(_ message: [UInt8], scanner: ScannerSettings, expected: Expected) -> Reading {
     if message.isEmpty || message == scanner.noRead { return .refused(.noRead, detail: "") }
     var data = message[...]
     var grade: Int?
@@ -24,7 +31,7 @@ enum Reading: Sendable, Hashable {
       data = message[..<cut.lowerBound]
     }
     if holdsSecondCode(data) { return .refused(.severalCodes, detail: "") }
-    var scan = Array(data)
+    var scan = data.count == message.count ? message : Array(data)
     if scanner.requireSymbology.isEmpty {
       // Without an identifier the message is taken as what the station is for.
       if scan.first != UInt8(ascii: "]") { scan.insert(contentsOf: "]d2".utf8, at: 0) }
@@ -35,18 +42,18 @@ enum Reading: Sendable, Hashable {
     do throws(GS1Error) {
       elements = try Message.parse(scan.span)
     } catch {
-      if lacksOnlyGTIN(scan, error, batch: batch) {
+      if lacksOnlyGTIN(scan, error, gtin: expected.gtin) {
         return .refused(.wrongGTIN, detail: "the GTIN (01) is missing")
       }
       return .refused(.notGS1, detail: "\(error.message) (byte \(error.offset))")
     }
-    guard value(.gtin, of: elements, in: scan, is: batch.gtin) else {
+    guard value(.gtin, of: elements, in: scan, is: expected.gtin) else {
       return .refused(.wrongGTIN, detail: "")
     }
-    guard value(.lot, of: elements, in: scan, is: batch.lot) else {
+    guard value(.lot, of: elements, in: scan, is: expected.lot) else {
       return .refused(.wrongLot, detail: "")
     }
-    guard value(.expiry, of: elements, in: scan, is: batch.expiry) else {
+    guard value(.expiry, of: elements, in: scan, is: expected.expiry) else {
       return .refused(.wrongExpiry, detail: "")
     }
     return .serial(Array(value(.serial, of: elements, in: scan)), gradeTenths: grade)
@@ -91,10 +98,10 @@ enum Reading: Sendable, Hashable {
   ///
   /// Lot, expiry and serial each require AI 01 beside them, so a message without it is no valid GS1 message either. The
   /// contract counts a missing AI as the wrong one, and that says more to whoever looks for the cause.
-  private static func lacksOnlyGTIN(_ scan: [UInt8], _ error: GS1Error, batch: Batch) -> Bool {
+  private static func lacksOnlyGTIN(_ scan: [UInt8], _ error: GS1Error, gtin: String) -> Bool {
     guard error.code == .requirementNotMet else { return false }
     // Valid once the batch's GTIN stands in front: then nothing else is wrong with it.
-    let completed = scan[..<3] + Array("01\(batch.gtin)".utf8) + scan[3...]
+    let completed = scan[..<3] + Array("01\(gtin)".utf8) + scan[3...]
     do throws(GS1Error) {
       _ = try Message.parse(Array(completed).span)
       return true

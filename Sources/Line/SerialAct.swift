@@ -170,7 +170,8 @@ extension LineController {
         refuse(id, what, "it is on hold; take the hold off first", actor: actor)
         return
       }
-      let reading = Reading.of(evidence, scanner: LineController.handScanner, batch: batch)
+      let reading = Reading.of(
+        evidence, scanner: LineController.handScanner, expected: batch.expected)
       guard case .serial(let read, _) = reading, read == serial else {
         var why = "it is the code of another pack"
         if case .refused(let verdict, let detail) = reading {

@@ -108,7 +108,7 @@ struct StationState: Sendable {
   var hasGate: Bool { settings.tracksTriggers && settings.gateOutcomes }
 
   /// Units that have no end.
-  var unended: Int { openUnits.count - openUnits.missing }
+  var unended: Int { @inline(__always) get { openUnits.count - openUnits.missing } }
 
   mutating func forgetFreshness() {
     movingTotal = 0
@@ -118,6 +118,7 @@ struct StationState: Sendable {
 
   // MARK: The conveyor's own clock
 
+  @inline(__always)
   func moving(at now: Instant) -> Int64 {
     movingTotal + (movingSince.map { (now - $0).nanoseconds } ?? 0)
   }
@@ -132,6 +133,7 @@ struct StationState: Sendable {
   }
 
   /// When the oldest open unit's outcome is overdue, as long as the conveyor moves.
+  @inline(__always)
   func outcomeDeadline(limit: Instant.Span) -> Instant? {
     guard settings.gateOutcomes, let since = movingSince,
       let oldest = openUnits.first(where: { !$0.isMissing })

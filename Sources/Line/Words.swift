@@ -193,6 +193,55 @@ public enum SerialState: UInt8, Sendable, CaseIterable, Codable {
   }
 }
 
+/// How many serials are in each state.
+public struct SerialCounts: Sendable, Hashable, Codable, ExpressibleByDictionaryLiteral {
+  // In its own batch, since each verdict counts: by the state's number, in doubt at 0.
+  private var counts = InlineArray<12, Int>(repeating: 0)
+
+  /// No serials.
+  public init() {}
+
+  public init(dictionaryLiteral elements: (SerialState, Int)...) {
+    for (state, count) in elements { self[state] += count }
+  }
+
+  /// From an object of counts by the states' words.
+  public init(from decoder: any Decoder) throws {
+    for (state, count) in try [SerialState: Int](from: decoder) { self[state] = count }
+  }
+
+  /// As an object of counts by the states' words, without those that are 0.
+  public func encode(to encoder: any Encoder) throws {
+    try Dictionary(uniqueKeysWithValues: present.map { ($0.state, $0.count) }).encode(to: encoder)
+  }
+
+  @inline(__always)
+  private static func place(_ state: SerialState) -> Int {
+    state == .inDoubt ? 0 : Int(state.rawValue)
+  }
+
+  /// How many are in one state.
+  public subscript(state: SerialState) -> Int {
+    @inline(__always) get { counts[SerialCounts.place(state)] }
+    @inline(__always) set { counts[SerialCounts.place(state)] = newValue }
+  }
+
+  /// The states that any serial is in, in the order of their numbers.
+  public var present: [(state: SerialState, count: Int)] {
+    SerialState.allCases.compactMap { self[$0] == 0 ? nil : ($0, self[$0]) }
+  }
+
+  /// Whether as many are in each state.
+  public static func == (one: SerialCounts, other: SerialCounts) -> Bool {
+    SerialState.allCases.allSatisfy { one[$0] == other[$0] }
+  }
+
+  /// By what is counted.
+  public func hash(into hasher: inout Hasher) {
+    for state in SerialState.allCases { hasher.combine(self[state]) }
+  }
+}
+
 /// In JSON the states are the keys of counts, by their words.
 extension SerialState: CodingKeyRepresentable {
   private struct Key: CodingKey {

@@ -84,10 +84,10 @@ public struct BlockSession: Sendable {
   /// An epoch lasts at least so long.
   static let epochShortest = Instant.Span.milliseconds(1000)
 
-  private enum State: Sendable {
-    case down
-    case proving(hostBlock: [UInt16], heartbeat: UInt16, since: Instant)
-    case linked(Linked)
+  private struct Proving: Sendable {
+    var hostBlock: [UInt16]
+    var heartbeat: UInt16
+    var since: Instant
   }
 
   private struct Linked: Sendable {
@@ -120,7 +120,10 @@ public struct BlockSession: Sendable {
   /// Set when the connection must end; `disconnected` clears it.
   public private(set) var fault: LinkFault?
 
-  private var state: State = .down
+  // The state: one of the two at most, none when it is down. Not one value of an enumeration, which would be copied with all
+  // its arrays for each look at it.
+  private var proving: Proving?
+  private var linked: Linked?
   private var events: [PLCEvent] = []
   private var toldFault: LinkFault?
   /// Since when there is no link and nothing was said about it; nil: there is, or something was.
@@ -179,7 +182,8 @@ public struct BlockSession: Sendable {
     mirror = hostBlock
     commandOpen = nil
     // A permit was given for an earlier link; it has to be given anew.
-    state = .proving(
+    linked = nil
+    proving = Proving(
       hostBlock: hostBlock, heartbeat: plcHeader[RegisterMap.PLC.heartbeat], since: now)
     if plcHeader[RegisterMap.PLC.version] != RegisterMap.version {
       // Of an unknown map no register's meaning is known, the heartbeat's neither.
@@ -194,34 +198,29 @@ public struct BlockSession: Sendable {
   public mutating func readBack(_ hostBlock: [UInt16]) {
     precondition(hostBlock.count == settings.hostBlock.count, "a block was read in another length")
     // Of an unknown map nothing is followed.
-    guard case .proving(_, let heartbeat, let since) = state else { return }
+    guard proving != nil else { return }
     guard hostBlock[RegisterMap.Host.heartbeat] == self.heartbeat else {
       fault = .registersStale
       return
     }
     mirror = hostBlock
-    state = .proving(hostBlock: hostBlock, heartbeat: heartbeat, since: since)
+    proving?.hostBlock = hostBlock
   }
 
   /// The PLC block's header was read.
   public mutating func polled(_ header: [UInt16], now: Instant) {
     precondition(header.count == RegisterMap.headerCount, "a header has ten registers")
-    switch state {
-    case .down:
-      return
-    case .proving(let hostBlock, let heartbeat, let since):
-      if header[RegisterMap.PLC.heartbeat] != heartbeat
+    if let proving {
+      if header[RegisterMap.PLC.heartbeat] != proving.heartbeat
         || header[RegisterMap.PLC.version] != RegisterMap.version
       {
-        begin(header, hostBlock: hostBlock, now: now)
-      } else if now - since >= settings.lost {
+        begin(header, hostBlock: proving.hostBlock, now: now)
+      } else if now - proving.since >= settings.lost {
         fault = .heartbeatStill
       }
-    case .linked(var linked):
-      // Taken out and put back, so that its arrays are changed in place.
-      state = .down
+    } else if var linked = linked.take() {
       let goesOn = polled(header, &linked, now: now)
-      state = .linked(linked)
+      self.linked = linked
       guard !goesOn else { return }
       // Each would be records of its own; a new connection waits longer from time to time.
       if linked.mapKnown, let epochAt, now - epochAt < BlockSession.epochShortest {
@@ -237,7 +236,7 @@ public struct BlockSession: Sendable {
   ///
   /// To be called right after a poll, so that a PLC which has just started anew, and may have cleared it, is known as that.
   public mutating func hostBlockSeen(_ words: [UInt16], at address: Int) {
-    guard case .linked(let linked) = state, linked.told, linked.mapKnown else { return }
+    guard isLinked, isMapKnown else { return }
     let first = address - settings.hostBase
     precondition(first >= 0 && first + words.count <= mirror.count, "that is not our block")
     if !mirror[first..<(first + words.count)].elementsEqual(words) { fault = .registersForeign }
@@ -245,14 +244,14 @@ public struct BlockSession: Sendable {
 
   /// What the PLC must hold at a register of our block; nil where it is not ours, or not known.
   public func written(at address: Int) -> UInt16? {
-    if case .down = state { return nil }
+    if isDown { return nil }
     let offset = address - settings.hostBase
     return mirror.indices.contains(offset) ? mirror[offset] : nil
   }
 
   /// Outcome slots were read, as `nextRead` asked.
   public mutating func outcomeSlots(_ words: [UInt16], at address: Int, now: Instant) {
-    guard case .linked(let linked) = state, linked.told, linked.mapKnown else { return }
+    guard isLinked, isMapKnown else { return }
     let first =
       (address - settings.plcBase - RegisterMap.ringOffset) / RegisterMap.slotCount
     for outcome in outcomes.take(words, from: first, now: now) {
@@ -278,13 +277,11 @@ public struct BlockSession: Sendable {
 
   /// The connection ended, or could not be made.
   public mutating func disconnected(_ fault: LinkFault, now: Instant) {
-    var wasTold = false
-    if case .linked(let linked) = state {
-      wasTold = linked.told
-      // A link that broke before it was told had no orders: what the one before it left still waits to be told.
-      if wasTold { verdictsBefore = linked.verdicts }
-    }
-    state = .down
+    let wasTold = isLinked
+    // A link that broke before it was told had no orders: what the one before it left still waits to be told.
+    if wasTold { verdictsBefore = linked?.verdicts }
+    proving = nil
+    linked = nil
     self.fault = nil
     // While it stays down only another cause is news.
     if wasTold || toldFault != fault {
@@ -301,19 +298,16 @@ public struct BlockSession: Sendable {
     case .header(let header):
       ordered = header
     case .verdict(let generation, let unit, let verdict):
-      guard generation == self.generation, unit >= 1, unit <= Counter.max,
-        case .linked(var linked) = state, linked.told, linked.mapKnown
+      guard generation == self.generation, unit >= 1, unit <= Counter.max, isLinked, isMapKnown
       else { return }
-      state = .down
       // So many verdicts in a PLC's way mean that its registers do not follow ours.
-      if !linked.verdicts.add(unit: unit, verdict) { fault = .registersImpossible }
-      state = .linked(linked)
+      if linked?.verdicts.add(unit: unit, verdict) == false { fault = .registersImpossible }
     case .recorded(let generation, let sequence):
       // True for all links of an epoch: what is on disk stays there, and the PLC waits for hearing of it.
       guard generation >= firstGenerationOfEpoch, generation <= self.generation else { return }
       if outcomes.record(upTo: sequence) { outcomeDue = true }
     case .reconnect:
-      if case .down = state { return }
+      if isDown { return }
       fault = .reconnecting
     }
   }
@@ -334,19 +328,15 @@ public struct BlockSession: Sendable {
   public mutating func nextWrite(_ urgency: Urgency, now: Instant, lineTurns: UInt64)
     -> RegisterWrite?
   {
-    if case .down = state { return nil }
+    if isDown { return nil }
     switch urgency {
     case .permitFalls:
       guard sentHeader?.permit == true, !permitNow else { return nil }
       return header(now: now, lineTurns: lineTurns)
     case .verdicts:
-      guard case .linked(var linked) = state, linked.told, linked.mapKnown,
-        !linked.verdicts.waiting.isEmpty
+      guard isLinked, isMapKnown, linked?.verdicts.waiting.isEmpty == false,
+        let run = linked?.verdicts.nextRun(now: now)
       else { return nil }
-      state = .down
-      let run = linked.verdicts.nextRun(now: now)
-      state = .linked(linked)
-      guard let run else { return nil }
       return ring(slot: run.slot, words: run.words)
     case .rest:
       if let step = nextStep(now: now, lineTurns: lineTurns) { return step }
@@ -357,7 +347,7 @@ public struct BlockSession: Sendable {
   /// The header, to go along with a neighbouring station's in one telegram; nil where another one has gone just now, or
   /// something else comes first.
   public mutating func headerAlong(now: Instant, lineTurns: UInt64) -> RegisterWrite? {
-    guard case .linked(let linked) = state, linked.told, fault == nil, let headerAt,
+    guard isLinked, fault == nil, let headerAt,
       sentHeader != headerNow
         || now - headerAt >= Instant.Span(nanoseconds: headerInterval.nanoseconds / 2)
     else { return nil }
@@ -366,9 +356,7 @@ public struct BlockSession: Sendable {
 
   /// The outcome slots to read next, nil when none is new.
   public func nextRead() -> RegisterRead? {
-    guard case .linked(let linked) = state, linked.told, linked.mapKnown,
-      let wanted = outcomes.wanted
-    else { return nil }
+    guard isLinked, isMapKnown, let wanted = outcomes.wanted else { return nil }
     return RegisterRead(
       address: settings.plcBase + RegisterMap.ringOffset + RegisterMap.slotCount * wanted.slot,
       count: RegisterMap.slotCount * wanted.count)
@@ -376,22 +364,22 @@ public struct BlockSession: Sendable {
 
   /// The header with permit 0, for the end of a connection that still carries telegrams.
   public mutating func withdrawal(now: Instant, lineTurns: UInt64) -> RegisterWrite? {
-    if case .down = state { return nil }
+    if isDown { return nil }
     ordered.permit = false
     return header(now: now, lineTurns: lineTurns)
   }
 
   /// When the next header is due at the latest; nil while there is no connection.
   public var deadline: Instant? {
-    if case .down = state { return nil }
+    if isDown { return nil }
     return headerAt.map { $0 + headerInterval }
   }
 
   /// Whether the line has been told that the link stands.
-  public var isLinked: Bool {
-    if case .linked(let linked) = state { return linked.told }
-    return false
-  }
+  public var isLinked: Bool { linked?.told ?? false }
+
+  private var isDown: Bool { proving == nil && linked == nil }
+  private var isMapKnown: Bool { linked?.mapKnown ?? false }
 
   // MARK: Inside: what came in
 
@@ -502,11 +490,11 @@ public struct BlockSession: Sendable {
     outcomeDue = false
     // Nothing could ever follow such a number.
     if mapKnown, snapshot.verdictTaken > Counter.max { fault = .registersImpossible }
-    state = .linked(
-      Linked(
-        epoch: snapshot.epoch, mapKnown: mapKnown, newEpoch: mapKnown && !sameEpoch, steps: steps,
-        snapshot: snapshot, heartbeat: header[RegisterMap.PLC.heartbeat], heartbeatAt: now,
-        verdicts: writer, takenBefore: takenBefore))
+    proving = nil
+    linked = Linked(
+      epoch: snapshot.epoch, mapKnown: mapKnown, newEpoch: mapKnown && !sameEpoch, steps: steps,
+      snapshot: snapshot, heartbeat: header[RegisterMap.PLC.heartbeat], heartbeatAt: now,
+      verdicts: writer, takenBefore: takenBefore)
   }
 
   // MARK: Inside: what goes out
@@ -515,11 +503,7 @@ public struct BlockSession: Sendable {
   ///
   /// After the last one the line is told.
   private mutating func nextStep(now: Instant, lineTurns: UInt64) -> RegisterWrite? {
-    guard case .linked(var linked) = state else { return nil }
-    if !linked.steps.isEmpty {
-      state = .down
-      let step = linked.steps.removeFirst()
-      state = .linked(linked)
+    if linked?.steps.isEmpty == false, let step = linked?.steps.removeFirst() {
       switch step {
       case .header(let echo):
         self.echo = echo
@@ -529,7 +513,7 @@ public struct BlockSession: Sendable {
           slot: slot, words: [UInt16](repeating: 0, count: RegisterMap.slotCount * count))
       }
     }
-    guard !linked.told else { return nil }
+    guard linked?.told == false, var linked else { return nil }
     linked.told = true
     verdictsBefore = nil
     toldFault = nil
@@ -539,7 +523,7 @@ public struct BlockSession: Sendable {
       events.append(.taken(unit: verdict.unit, verdict: verdict.word))
     }
     linked.takenBefore = []
-    state = .linked(linked)
+    self.linked = linked
     // The rings are looked at right away: the PLC may wait for its outcomes being read.
     if linked.mapKnown, !outcomes.wrote(linked.snapshot.outcomeWritten) {
       fault = .registersImpossible
@@ -551,9 +535,7 @@ public struct BlockSession: Sendable {
 
   /// The permit that may go out now: given for this very link, and never in a connection's first telegram.
   private var permitNow: Bool {
-    guard case .linked(let linked) = state, linked.told, linked.mapKnown, fault == nil else {
-      return false
-    }
+    guard isLinked, isMapKnown, fault == nil else { return false }
     return ordered.permit && ordered.generation == generation && headersSent > 0
   }
 
@@ -580,10 +562,10 @@ public struct BlockSession: Sendable {
       heartbeat &+= 1
     }
     let header = headerNow
-    if case .linked(let linked) = state, linked.mapKnown {
+    if isMapKnown {
       echoedOutcome = outcomes.recorded
       outcomeDue = false
-      takeCommand(header, told: linked.told, now: now)
+      takeCommand(header, told: isLinked, now: now)
     }
     headersSent += 1
     headerAt = now

@@ -32,7 +32,7 @@ struct RowGroup: ~Copyable {
   }
 
   /// Rows that one statement writes.
-  static let size = 8
+  static let size = 32
   /// Bytes for rows; a longer one has the group for itself.
   private static let byteCount = 32 << 10
 
@@ -84,9 +84,11 @@ struct RowGroup: ~Copyable {
   /// The statement for so many rows, in the columns of `RecordSchema.columns`.
   static func insert(rows: Int) -> String {
     let values = (0..<Int32(rows)).map { row in
-      let first = common + 1 + row * own
-      let numbers = [first, first + 1, first + 2, boot, line] + (first + 3..<first + own)
-      return "(" + numbers.map { "?\($0)" }.joined(separator: ",") + ")"
+      // Where no number stands, SQLite counts on from the highest so far, and has fewer to look up.
+      let numbers = [row == 0 ? "\(common + 1)" : "", "", "", "\(boot)", "\(line)"]
+      return "("
+        + (numbers + [String](repeating: "", count: Int(own) - 3))
+        .map { "?" + $0 }.joined(separator: ",") + ")"
     }
     return "INSERT INTO records (\(RecordSchema.columns)) VALUES \(values.joined(separator: ","))"
   }

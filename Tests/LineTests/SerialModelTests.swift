@@ -115,14 +115,14 @@ struct Model {
 
   /// A batch of this one serial, for the core's way of counting.
   private struct Counts: Hashable {
-    var counts: [SerialState: Int] = [.allocated: 1]
+    var counts: SerialCounts = [.allocated: 1]
 
     mutating func count(from old: SerialPool.Word, to new: SerialPool.Word, by record: Record) {
       var batch = Batch(
         number: 1, id: "B1", gtin: "", lot: "", expiry: "", poolCount: 1, serialsHash: [])
       batch.counts = counts
       batch.count(from: old, to: new, by: record)
-      counts = batch.counts.filter { $0.value != 0 }
+      counts = batch.counts
     }
   }
 
@@ -276,7 +276,9 @@ struct Model {
     where old.verdict == nil && new.verdict == .accept && before.held {
       fail("it was accepted while on hold")
     }
-    if state.batch.counts.values.reduce(0, +) != 1 { fail("it is counted twice, or not at all") }
+    if state.batch.counts.present.map(\.count).reduce(0, +) != 1 {
+      fail("it is counted twice, or not at all")
+    }
   }
 
   private mutating func checkEnd(_ state: State) {

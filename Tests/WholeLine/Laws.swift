@@ -459,13 +459,13 @@ final class Laws {
       }
     }
     for batch in state.batches where !batch.words.isEmpty {
-      var counts: [SerialState: Int] = [:]
-      for word in batch.words { counts[SerialPool.Word(bits: word).state, default: 0] += 1 }
+      var counts = SerialCounts()
+      for word in batch.words { counts[SerialPool.Word(bits: word).state] += 1 }
       if counts != batch.counts {
         broken("serials by state: \(batch.counts) counted, \(counts) in the pool")
       }
-      if counts[.commissioned, default: 0] != passed {
-        broken("\(counts[.commissioned, default: 0]) serials commissioned, \(passed) units passed")
+      if counts[.commissioned] != passed {
+        broken("\(counts[.commissioned]) serials commissioned, \(passed) units passed")
       }
     }
   }
@@ -486,7 +486,7 @@ struct State: Equatable {
   struct BatchState: Equatable {
     var id: String
     var state: Line.BatchState
-    var counts: [SerialState: Int]
+    var counts: SerialCounts
     var words: [UInt64]
   }
 
@@ -506,7 +506,7 @@ struct State: Equatable {
     batches = core.batches.map { batch in
       let pool = batch.pool
       return BatchState(
-        id: batch.id, state: batch.state, counts: batch.counts.filter { $0.value != 0 },
+        id: batch.id, state: batch.state, counts: batch.counts,
         words: (0..<(pool?.count ?? 0)).map { pool?.word(at: Int32($0)).bits ?? 0 })
     }
     stations = status.stations.enumerated().map { index, station in
