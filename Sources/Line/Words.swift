@@ -201,6 +201,7 @@ public struct SerialCounts: Sendable, Hashable, Codable, ExpressibleByDictionary
   /// No serials.
   public init() {}
 
+  /// Those named, 0 of all others.
   public init(dictionaryLiteral elements: (SerialState, Int)...) {
     for (state, count) in elements { self[state] += count }
   }
