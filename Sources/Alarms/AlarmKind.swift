@@ -29,6 +29,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   case challengeFailed = 50
   case challengeDue = 51
   case acceptNotFollowed = 52
+  case acceptLate = 53
   case scannerFlooding = 39
   case scannerUnframed = 40
   case epochMissing = 41
@@ -86,6 +87,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .challengeFailed: "challenge_failed"
     case .challengeDue: "challenge_due"
     case .acceptNotFollowed: "accept_not_followed"
+    case .acceptLate: "accept_late"
     case .scannerFlooding: "scanner_flooding"
     case .scannerUnframed: "scanner_unframed"
     case .epochMissing: "plc_epoch_missing"
@@ -113,7 +115,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .scannerFlooding,
       .scannerUnframed, .epochMissing, .headNotKept, .printFeedLost, .printFeedStalled,
       .printedTwice,
-      .printUnexpected, .printedNotRead, .commandNotDone:
+      .printUnexpected, .printedNotRead, .commandNotDone, .acceptLate:
       .medium
     case .machineNotReady, .clockNotSynchronised, .challengeDue, .acceptNotFollowed: .low
     }
@@ -172,6 +174,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       "A bad pack may pass here: find it, mend reader or gate, then run the challenge test again."
     case .acceptNotFollowed:
       "Good packs went to the bin: the verdict came late, or the PLC forgot it; look at guards and times."
+    case .acceptLate:
+      "Good packs go to the bin: find what is slow, with lineward plcs, lineward scanners and the disk's times in the journal."
     case .challengeDue:
       "Run the challenge test at this station before the line stops for it."
     case .diskSpaceLow:

@@ -71,6 +71,7 @@ extension Configuration.Station {
     station.earlyRead = .zero
     station.quiet = .zero
     station.silentIsDoubt = false
+    station.verdictDeadline = nil
     return station
   }
 }

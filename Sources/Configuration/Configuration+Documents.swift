@@ -44,7 +44,7 @@ extension Configuration {
 
       With an error the daemon does not start (exit 78). On a reload (`systemctl reload lineward`, SIGHUP) it says so in the
       journal and goes on with what it has. A reload takes new `[roles]`, `[verification]`, `[limits]`, of stations
-      `read_timeout_ms`, `early_read_ms`, `quiet_ms` and `silent_is`, and of the print feed `stall_ms` and `low_mark`; when
+      `read_timeout_ms`, `early_read_ms`, `quiet_ms`, `silent_is` and `verdict_deadline_ms`, and of the print feed `stall_ms` and `low_mark`; when
       anything else differs, it is refused as a whole and needs a restart, which stops the line.
 
       What the tables below call "not built yet" is refused too: a setting without effect would be noticed by nobody.

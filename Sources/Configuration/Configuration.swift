@@ -166,6 +166,8 @@ public struct Configuration: Sendable, Hashable {
     public var quiet: Duration
     /// Whether a trigger without a message puts tracking in doubt.
     public var silentIsDoubt: Bool
+    /// An accept leaves within this after its trigger, or not at all; nil: however late.
+    public var verdictDeadline: Duration?
     /// Whether the PLC reports gate outcomes.
     public var gateOutcomes: Bool
   }

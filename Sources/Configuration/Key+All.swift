@@ -322,6 +322,13 @@ extension Key {
         that follow are rejected until quiet_ms. "no_read": only the no-read, for scanners that stay silent by design.
         """),
     Key(
+      table: "station", name: "verdict_deadline_ms", kind: .number(0...60_000),
+      fallback: .number(0),
+      sentence: """
+        An accept that has not left within this after the poll that shows the trigger is not sent, and the pack is rejected: \
+        the time from the read station to the gate, less what the PLC needs. 0: accepts go out however late.
+        """),
+    Key(
       table: "station", name: "gate_outcomes", kind: .flag, fallback: .flag(true),
       sentence: """
         Whether the PLC reports what became of each unit at the gate; false: an accept that the PLC has taken counts as passed.

@@ -300,6 +300,7 @@ extension Reader {
     let earlyRead = duration(table, "station.early_read_ms")
     let quiet = duration(table, "station.quiet_ms")
     let silentIs = text(table, "station.silent_is")
+    let verdictDeadline = duration(table, "station.verdict_deadline_ms")
     let gateOutcomes = flag(table, "station.gate_outcomes")
     if tracking == "none", gateOutcomes == true {
       fail(
@@ -321,13 +322,14 @@ extension Reader {
         "the block of \(16 + 4 * slots) registers from \(base) goes beyond register 65535")
     }
     guard let name, let scanners, let plc, let hostBase, let plcBase, let slots, let tracking,
-      let readTimeout, let earlyRead, let quiet, let silentIs, let gateOutcomes
+      let readTimeout, let earlyRead, let quiet, let silentIs, let gateOutcomes,
+      let verdictDeadline
     else { return nil }
     return Configuration.Station(
       name: name, scanners: scanners, plc: plc, hostBase: hostBase, plcBase: plcBase,
       slots: slots, tracksTriggers: tracking == "trigger", readTimeout: readTimeout,
       earlyRead: earlyRead, quiet: quiet, silentIsDoubt: silentIs == "doubt",
-      gateOutcomes: gateOutcomes)
+      verdictDeadline: verdictDeadline == .zero ? nil : verdictDeadline, gateOutcomes: gateOutcomes)
   }
 
   /// The place of a named scanner or PLC; nil after a problem.

@@ -193,7 +193,8 @@ final class Composition: Sendable {
           readTimeout: Instant.Span($0.readTimeout), earlyRead: Instant.Span($0.earlyRead),
           quiet: Instant.Span($0.quiet), silentIsDoubt: $0.silentIsDoubt,
           gateOutcomes: $0.gateOutcomes,
-          packML: packML(configuration.plcs[$0.plc].packML))
+          packML: packML(configuration.plcs[$0.plc].packML),
+          verdictDeadline: $0.verdictDeadline.map { Instant.Span($0) })
       },
       limits: LineSettings.Limits(
         consecutiveRejects: configuration.limits.consecutiveRejects,

@@ -327,7 +327,8 @@ extension LineController {
   static let momentary: [AlarmKind] = [
     .consecutiveRejects, .consecutiveNoReads, .outcomeMissing, .verdictNotTaken, .outcomeUnreadable,
     .unitLost, .eventsLost, .plcRestarted, .releaseNotConfirmed, .trackingInDoubt,
-    .acceptNotFollowed, .printFeedStalled, .printedTwice, .printUnexpected, .printedNotRead,
+    .acceptNotFollowed, .acceptLate, .printFeedStalled, .printedTwice, .printUnexpected,
+    .printedNotRead,
     .commandNotDone, .secondStopFailed,
   ]
 }

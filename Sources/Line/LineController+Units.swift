@@ -75,7 +75,7 @@ extension LineController {
     else { return }
     let read = Tracking.Read(scanner: scanner, bytes: bytes)
     guard stations[index].settings.tracksTriggers else {
-      judge(station: index, unit: 0, reads: [read], now: now)
+      judge(station: index, unit: 0, reads: [read], triggered: now, now: now)
       return
     }
     if let decision = stations[index].tracking.message(read, now: now) {
@@ -145,8 +145,8 @@ extension LineController {
 
   mutating func carryOut(_ decision: Tracking.Decision, station: Int, now: Instant) {
     switch decision {
-    case .judge(let unit, let reads):
-      judge(station: station, unit: unit, reads: reads, now: now)
+    case .judge(let unit, let reads, let since):
+      judge(station: station, unit: unit, reads: reads, triggered: since, now: now)
     case .doubt(let units, let reads, let cause):
       enterDoubt(station: station, units: units, reads: reads, cause: cause, now: now)
     case .rejectInDoubt(let unit):
@@ -233,7 +233,9 @@ extension LineController {
     return nil
   }
 
-  mutating func judge(station: Int, unit: UInt16, reads: [Tracking.Read], now: Instant) {
+  mutating func judge(
+    station: Int, unit: UInt16, reads: [Tracking.Read], triggered: Instant, now: Instant
+  ) {
     if let verdict = lineVerdict {
       conclude(station: station, unit: unit, verdict, reads: reads, now: now)
       return
@@ -247,7 +249,7 @@ extension LineController {
     case .serial(let serial, let grade):
       judge(
         station: station, unit: unit, serial: serial, grade: grade, batch: running, reads: reads,
-        now: now)
+        triggered: triggered, now: now)
     }
   }
 
@@ -284,7 +286,7 @@ extension LineController {
 
   private mutating func judge(
     station: Int, unit: UInt16, serial: [UInt8], grade: Int?, batch index: Int,
-    reads: [Tracking.Read], now: Instant
+    reads: [Tracking.Read], triggered: Instant, now: Instant
   ) {
     guard let pool = batches[index].pool, let hit = pool.find(serial.span) else {
       conclude(station: station, unit: unit, .notInPool, reads: reads, now: now)
@@ -315,13 +317,14 @@ extension LineController {
     }
     conclude(
       station: station, unit: unit, verdict, reads: reads, batch: batches[index].number, row: row,
-      state: state, detail: detail, now: now)
+      state: state, detail: detail, triggered: triggered, now: now)
   }
 
   /// Records a verdict and sends it: a reject at once, an accept when its record is on disk.
   private mutating func conclude(
     station: Int, unit: UInt16, _ verdict: Verdict, reads: [Tracking.Read], batch: UInt32? = nil,
-    row: Int32 = -1, state: SerialState? = nil, detail: String = "", now: Instant
+    row: Int32 = -1, state: SerialState? = nil, detail: String = "", triggered: Instant? = nil,
+    now: Instant
   ) {
     var raw = reads.first?.bytes ?? []
     var detail = detail
@@ -349,7 +352,12 @@ extension LineController {
     }
     if verdict == .accept {
       if unit != 0, let generation = stations[station].link.generation {
-        waitingAccepts.append((station: station, unit: unit, generation: generation))
+        let deadline = stations[station].settings.verdictDeadline
+        waitingAccepts.append(
+          (
+            station: station, unit: unit, generation: generation,
+            due: deadline.map { (triggered ?? now) + $0 }
+          ))
       }
     } else {
       order(station: station, unit: unit, verdict)
@@ -426,7 +434,24 @@ extension LineController {
       endAlarm(.commandNotDone, place: stations[station].settings.name)
     case .commandNotDone(let command):
       commandNotDone(command, station: station)
+    case .acceptLate(let unit):
+      guard let open = stations[station].open(unit), open.verdict == .accept, !open.isMissing else {
+        return
+      }
+      acceptIsLate(open, station: station)
     }
+  }
+
+  /// An accept that was not sent because its unit may be at the gate by now, or past it: the unit is a reject.
+  mutating func acceptIsLate(_ open: OpenUnit, station: Int) {
+    let name = stations[station].settings.name
+    withdraw(open, station: station, .trackingInDoubt)
+    let limit = stations[station].settings.verdictDeadline?.nanoseconds ?? 0
+    raise(
+      .acceptLate, place: name,
+      message:
+        "the accept of unit \(open.unit) could not leave within \(limit / 1_000_000) ms after its "
+        + "trigger and was not sent; the pack is rejected", again: true)
   }
 
   private mutating func linked(

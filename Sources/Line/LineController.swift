@@ -52,7 +52,7 @@ public struct LineController: Sendable {
   var losses: [String: Repeats] = [:]
 
   /// What waits for the end of the transaction.
-  var waitingAccepts: [(station: Int, unit: UInt16, generation: LinkGeneration)] = []
+  var waitingAccepts: [(station: Int, unit: UInt16, generation: LinkGeneration, due: Instant?)] = []
   var waitingReplies: [(id: UInt64, result: CommandResult)] = []
   /// Stations whose outcomes of this turn wait to be acknowledged.
   var waitingOutcomes: Set<Int> = []
@@ -156,10 +156,15 @@ public struct LineController: Sendable {
         let open = stations[waiting.station].open(waiting.unit), open.verdict == .accept,
         !open.isMissing
       else { continue }
+      if let due = waiting.due, now >= due {
+        acceptIsLate(open, station: waiting.station)
+        continue
+      }
       outbox.actions.append(
         .order(
           station: waiting.station,
-          .verdict(generation: waiting.generation, unit: waiting.unit, .accept)))
+          .verdict(
+            generation: waiting.generation, unit: waiting.unit, .accept, due: waiting.due)))
     }
     waitingAccepts.removeAll(keepingCapacity: true)
     for index in waitingOutcomes.sorted() {

@@ -156,7 +156,7 @@ public struct LineReplay: Sendable {
         line.carryOut(.rejectInDoubt(unit: record.unit), station: station, now: now)
       } else {
         let reads = try reads(of: record, station: station)
-        line.judge(station: station, unit: record.unit, reads: reads, now: now)
+        line.judge(station: station, unit: record.unit, reads: reads, triggered: now, now: now)
       }
     case .outcome where station >= 0:
       line.outcome(

@@ -128,6 +128,8 @@ public enum PLCEvent: Sendable, Hashable, BitwiseCopyable {
   case commandDone(PackML.Command)
   /// It has not done it for 1 s; said once.
   case commandNotDone(PackML.Command)
+  /// This unit's accept could not leave before it was due, and never will.
+  case acceptLate(unit: UInt16)
 }
 
 /// What the line orders from a link for one station.
@@ -135,7 +137,9 @@ public enum PLCOrder: Sendable, Hashable, BitwiseCopyable {
   /// Offsets 2, 3, 6, 7 of the host block. A permit of another generation than the link's counts as 0.
   case header(HostHeader)
   /// Put a verdict for a unit into the ring after all earlier ones. Dropped when the generation is not the link's.
-  case verdict(generation: LinkGeneration, unit: UInt16, Verdict)
+  ///
+  /// An accept that has not left when it is `due` is not sent, and the link says so; nil: it is never too late.
+  case verdict(generation: LinkGeneration, unit: UInt16, Verdict, due: Instant? = nil)
   /// All outcomes up to this sequence are on disk: host register 8. Dropped when the generation is not the link's.
   case recorded(generation: LinkGeneration, outcome: UInt16)
   /// Close and connect again, as after any fault.

@@ -147,6 +147,8 @@ public struct StationSettings: Sendable, Hashable {
   public var gateOutcomes: Bool
   /// How its PLC numbers PackML states; nil: it gets no PackML commands.
   public var packML: PackML.Profile?
+  /// An accept that does not leave within this after its trigger was seen is not sent; nil: it goes out however late.
+  public var verdictDeadline: Instant.Span?
 
   /// Makes settings.
   public init(
@@ -154,7 +156,7 @@ public struct StationSettings: Sendable, Hashable {
     readTimeout: Instant.Span = .milliseconds(40), earlyRead: Instant.Span = .milliseconds(30),
     quiet: Instant.Span = .milliseconds(1000), silentIsDoubt: Bool = true,
     gateOutcomes: Bool = true,
-    packML: PackML.Profile? = nil
+    packML: PackML.Profile? = nil, verdictDeadline: Instant.Span? = nil
   ) {
     self.name = name
     self.plc = plc
@@ -167,5 +169,6 @@ public struct StationSettings: Sendable, Hashable {
     self.silentIsDoubt = silentIsDoubt
     self.gateOutcomes = gateOutcomes
     self.packML = packML
+    self.verdictDeadline = verdictDeadline
   }
 }

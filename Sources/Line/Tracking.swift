@@ -31,8 +31,8 @@ struct Tracking: Sendable {
 
   /// What the caller has to do.
   enum Decision: Sendable, Hashable {
-    /// Judge a unit by these reads. None: the scanner stayed silent or said nothing in time.
-    case judge(unit: UInt16, reads: [Read])
+    /// Judge a unit that triggered at `since` by these reads. None: the scanner stayed silent or said nothing in time.
+    case judge(unit: UInt16, reads: [Read], since: Instant)
     /// Tracking came into doubt: these units get verdict 15; `reads` belong to none.
     case doubt(units: [UInt16], reads: [Read], cause: Cause)
     /// A unit triggered while in doubt: verdict 15.
@@ -175,16 +175,16 @@ struct Tracking: Sendable {
       return []
     case .early:
       return [enterDoubt([], .messageWithoutTrigger, now)]
-    case .pending(let unit, _):
+    case .pending(let unit, let since):
       let came = reads
       let silent = came.count < scanners.count
       reads = []
       state = .inStep
-      guard silent, silentIsDoubt else { return [.judge(unit: unit, reads: came)] }
+      guard silent, silentIsDoubt else { return [.judge(unit: unit, reads: came, since: since)] }
       // The unit itself is judged by what came; a missing message makes only those after it doubtful.
       state = .doubt(activity: deadline)
       return [
-        .judge(unit: unit, reads: came),
+        .judge(unit: unit, reads: came, since: since),
         .doubt(units: [], reads: [], cause: .silentScanner(unit: unit)),
       ]
     case .doubt:
@@ -222,10 +222,12 @@ struct Tracking: Sendable {
   }
 
   private mutating func judgeWhenComplete() -> Decision? {
-    guard case .pending(let unit, _) = state, reads.count == scanners.count else { return nil }
+    guard case .pending(let unit, let since) = state, reads.count == scanners.count else {
+      return nil
+    }
     defer { reads = [] }
     state = .inStep
-    return .judge(unit: unit, reads: reads)
+    return .judge(unit: unit, reads: reads, since: since)
   }
 
   private mutating func enterDoubt(_ units: [UInt16], _ cause: Cause, _ now: Instant) -> Decision {

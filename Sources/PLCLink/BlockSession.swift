@@ -297,11 +297,13 @@ public struct BlockSession: Sendable {
     switch order {
     case .header(let header):
       ordered = header
-    case .verdict(let generation, let unit, let verdict):
+    case .verdict(let generation, let unit, let verdict, let due):
       guard generation == self.generation, unit >= 1, unit <= Counter.max, isLinked, isMapKnown
       else { return }
       // So many verdicts in a PLC's way mean that its registers do not follow ours.
-      if linked?.verdicts.add(unit: unit, verdict) == false { fault = .registersImpossible }
+      if linked?.verdicts.add(unit: unit, verdict, due: due) == false {
+        fault = .registersImpossible
+      }
     case .recorded(let generation, let sequence):
       // True for all links of an epoch: what is on disk stays there, and the PLC waits for hearing of it.
       guard generation >= firstGenerationOfEpoch, generation <= self.generation else { return }
@@ -334,9 +336,11 @@ public struct BlockSession: Sendable {
       guard sentHeader?.permit == true, !permitNow else { return nil }
       return header(now: now, lineTurns: lineTurns)
     case .verdicts:
-      guard isLinked, isMapKnown, linked?.verdicts.waiting.isEmpty == false,
-        let run = linked?.verdicts.nextRun(now: now)
-      else { return nil }
+      guard isLinked, isMapKnown, linked?.verdicts.waiting.isEmpty == false else { return nil }
+      for unit in linked?.verdicts.takeLate(now: now) ?? [] {
+        events.append(.acceptLate(unit: unit))
+      }
+      guard let run = linked?.verdicts.nextRun(now: now) else { return nil }
       return ring(slot: run.slot, words: run.words)
     case .rest:
       if let step = nextStep(now: now, lineTurns: lineTurns) { return step }

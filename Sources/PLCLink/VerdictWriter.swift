@@ -18,6 +18,8 @@ struct VerdictWriter: Sendable {
   struct Waiting: Sendable, Hashable {
     var unit: UInt16
     var verdict: Verdict
+    /// When an accept is too late; nil: never.
+    var due: Instant?
   }
 
   /// Verdicts waiting for a slot at most.
@@ -80,13 +82,22 @@ struct VerdictWriter: Sendable {
   /// Queues a verdict after all earlier ones; false when there are too many.
   ///
   /// An accept that has no slot yet when the same unit is rejected never goes out.
-  mutating func add(unit: UInt16, _ verdict: Verdict) -> Bool {
+  mutating func add(unit: UInt16, _ verdict: Verdict, due: Instant? = nil) -> Bool {
     if verdict != .accept {
       waiting.removeAll { $0.unit == unit && $0.verdict == .accept }
     }
     guard waiting.count < VerdictWriter.waitingMax else { return false }
-    waiting.append(Waiting(unit: unit, verdict: verdict))
+    waiting.append(Waiting(unit: unit, verdict: verdict, due: due))
     return true
+  }
+
+  /// Takes out the accepts that are too late by now and have no slot yet; their units.
+  mutating func takeLate(now: Instant) -> [UInt16] {
+    func isLate(_ one: Waiting) -> Bool { one.due.map { now >= $0 } ?? false }
+    guard waiting.contains(where: isLate) else { return [] }
+    let late = waiting.filter(isLate).map(\.unit)
+    waiting.removeAll(where: isLate)
+    return late
   }
 
   /// The next neighbouring slots to write: index of the first, and the registers.

@@ -87,7 +87,7 @@ enum ThroughputBench {
       private var turn = UInt64.max
 
       func posted(_ order: PLCOrder) {
-        guard case .verdict(_, _, .accept) = order else { return }
+        guard case .verdict(_, _, .accept, _) = order else { return }
         // All accepts of a turn come after its one commit.
         if let now = loop?.turns, now != turn {
           turn = now

@@ -99,6 +99,7 @@ import Testing
         early_read_ms = 0
         quiet_ms = 300
         silent_is = "no_read"
+        verdict_deadline_ms = 80
         gate_outcomes = false
         [verification]
         minimum_grade = 2
@@ -139,7 +140,8 @@ import Testing
         .init(
           name: "both", scanners: [1, 0], plc: 1, hostBase: 1000, plcBase: 2000, slots: 32,
           tracksTriggers: false, readTimeout: .milliseconds(20), earlyRead: .zero,
-          quiet: .milliseconds(300), silentIsDoubt: false, gateOutcomes: false)
+          quiet: .milliseconds(300), silentIsDoubt: false, verdictDeadline: .milliseconds(80),
+          gateOutcomes: false)
       ])
     #expect(configuration.minimumGradeTenths == 20)
     #expect(

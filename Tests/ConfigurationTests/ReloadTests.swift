@@ -11,6 +11,7 @@ import Testing
     ("limits.outcome_ms", "900"),
     ("station.read_timeout_ms", "41"), ("station.early_read_ms", "31"),
     ("station.quiet_ms", "900"), ("station.silent_is", "\"no_read\""),
+    ("station.verdict_deadline_ms", "70"),
   ])
   func limitsRolesGradeAndTimesNeedNoRestart(path: String, value: String) throws {
     let running = try File().load()

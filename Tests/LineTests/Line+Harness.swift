@@ -92,6 +92,7 @@ struct Rig {
       line.committed(now: now)
     }
     take()
+    records += line.outbox.records
     line.outbox.records = []
   }
 
@@ -163,7 +164,7 @@ struct Rig {
   /// The last verdict that was ordered for a unit.
   func verdict(of unit: UInt16) -> Verdict? {
     for order in orders.reversed() {
-      if case .verdict(_, unit, let verdict) = order { return verdict }
+      if case .verdict(_, unit, let verdict, _) = order { return verdict }
     }
     return nil
   }

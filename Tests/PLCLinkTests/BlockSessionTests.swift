@@ -407,6 +407,49 @@ import Testing
     #expect(bench.verdict(3) == [5, 16])
   }
 
+  @Test(
+    "an accept that is due before it finds a slot never goes out and is said, and what stands behind it goes"
+  )
+  func anAcceptThatIsDueBeforeItGoesOutIsDroppedAndSaid() {
+    let bench = SessionBench()
+    bench.run()
+    bench.order(.verdict(generation: 1, unit: 4, .accept, due: bench.now))
+    bench.order(.verdict(generation: 1, unit: 5, .accept, due: bench.now + .milliseconds(1)))
+    bench.order(.verdict(generation: 1, unit: 6, .duplicate))
+    bench.order(.verdict(generation: 1, unit: 7, .accept))
+    bench.flush()
+    #expect(bench.events() == [.acceptLate(unit: 4)])
+    #expect(bench.verdict(1) == [5, 1])
+    #expect(bench.verdict(2) == [6, 9])
+    #expect(bench.verdict(3) == [7, 1])
+    // The line's answer to it.
+    bench.order(.verdict(generation: 1, unit: 4, .trackingInDoubt))
+    bench.flush()
+    #expect(bench.verdict(4) == [4, 15])
+  }
+
+  @Test(
+    "an accept that waits for a slot in a full ring goes when one is free, if it is not too late by then"
+  )
+  func anAcceptThatWaitsForASlotMayBecomeTooLate() {
+    let bench = SessionBench()
+    bench.run()
+    for unit in 1...15 {
+      bench.order(.verdict(generation: 1, unit: UInt16(unit), .noRead))
+    }
+    bench.flush()
+    bench.order(.verdict(generation: 1, unit: 16, .accept, due: bench.now + .milliseconds(5)))
+    bench.order(.verdict(generation: 1, unit: 17, .accept, due: bench.now + .milliseconds(5000)))
+    bench.flush()
+    #expect(bench.events().isEmpty)
+    bench.plc(5, 1)
+    bench.poll()
+    let events = bench.events()
+    #expect(events.contains(.acceptLate(unit: 16)))
+    #expect(!events.contains(.acceptLate(unit: 17)))
+    #expect(bench.verdict(16) == [17, 1])
+  }
+
   @Test func aVerdictNotTakenFor1SecondIsSaidOnce() {
     let bench = SessionBench()
     bench.run()

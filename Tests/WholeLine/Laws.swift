@@ -129,7 +129,8 @@ final class Laws {
       stations[station].isLinked = false
       tell("link \(station + 1): lost, \(fault.phrase)")
     case .changed: break
-    case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable, .commandDone, .commandNotDone:
+    case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable, .commandDone, .commandNotDone,
+      .acceptLate:
       tell("link \(station + 1): \(event)")
     }
   }

@@ -437,7 +437,7 @@ struct VirtualDaemon {
       return false
     }
     switch order {
-    case .verdict(let generation, let unit, .accept):
+    case .verdict(let generation, let unit, .accept, _):
       acceptedUnits[station].insert(unit)
       switch mutant {
       case .acceptsNeighbour:
@@ -445,7 +445,7 @@ struct VirtualDaemon {
           .verdict(generation: generation, unit: Counter.next(after: unit), .accept))
       default: links[station].orders.append(order)
       }
-    case .verdict(_, let unit, _):
+    case .verdict(_, let unit, _, _):
       rejectsInTurn += 1
       if mutant == .skipsWithdrawals, acceptedUnits[station].contains(unit) { return true }
       links[station].orders.append(order)
