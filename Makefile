@@ -43,11 +43,11 @@ packages: ## install the Debian packages that are missing
 	  || { cat /tmp/lineward-apt.$$$$; rm -f /tmp/lineward-apt.$$$$; exit 1; }; rm -f /tmp/lineward-apt.$$$$
 
 # pymodbus plays a PLC in the tests. Without a network once, its tests are skipped, and say so.
-PYMODBUS := pymodbus==3.7.4
+PYMODBUS := pymodbus==3.7.4 pyserial==3.5
 TEST_VENV := .build/test-venv
 .PHONY: test-venv
 test-venv: packages ## pymodbus for the tests, in a Python environment of its own
-	@$(TEST_VENV)/bin/python -c 'import pymodbus' 2>/dev/null || { mkdir -p .build && python3 -m venv $(TEST_VENV) \
+	@$(TEST_VENV)/bin/python -c 'import pymodbus, serial' 2>/dev/null || { mkdir -p .build && python3 -m venv $(TEST_VENV) \
 	  && $(TEST_VENV)/bin/pip install --quiet --disable-pip-version-check --timeout 20 --retries 1 $(PYMODBUS); } \
 	  || { rm -rf $(TEST_VENV); echo "NOT INSTALLED: $(PYMODBUS), is there a network? Its tests will be skipped." >&2; }
 

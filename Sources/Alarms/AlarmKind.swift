@@ -40,6 +40,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   case printedNotRead = 34
   case commandNotDone = 46
   case secondStopFailed = 47
+  case secondStopUnreachable = 48
 
   /// How soon a person has to act (IEC 62682, 5.5).
   public enum Priority: UInt8, Sendable, CaseIterable {
@@ -100,6 +101,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .printedNotRead: "printed_not_read"
     case .commandNotDone: "packml_command_not_done"
     case .secondStopFailed: "second_stop_failed"
+    case .secondStopUnreachable: "second_stop_unreachable"
     }
   }
 
@@ -109,7 +111,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .badPackPassed, .stopNotConfirmed, .secondStopFailed: .highest
     case .storageFault, .rejectNotConfirmed, .linkLost, .trackingInDoubt, .outcomeMissing,
       .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow, .challengeFailed,
-      .signingKeyExchanged:
+      .signingKeyExchanged, .secondStopUnreachable:
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .scannerFlooding,
@@ -206,6 +208,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       "The PLC does not answer PackML commands; call the PLC programmer."
     case .secondStopFailed:
       "Stop the machine by hand at once; then mend the second way to stop."
+    case .secondStopUnreachable:
+      "Mend the second way to stop (its PLC, cable or program); the line is not released without it."
     }
   }
 }

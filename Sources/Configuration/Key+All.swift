@@ -34,7 +34,8 @@ extension Key {
       "second_stop", false,
       """
       A second way to stop the line, taken when a stop is not confirmed within limits.stop_confirm_ms. It is no safety \
-      function either.
+      function either. While it cannot be taken (its PLC out of reach, its program missing) an alarm stands, and the line is not \
+      released.
       """
     ),
     ("containment", false, "The containment playbook."),

@@ -130,6 +130,11 @@ final class Composition: Sendable {
       directory: configuration.storage.directory, minFree: configuration.storage.minFree,
       logger: logger, tell: { loop.send(.event($0)) })
     surroundings.start()
+    let secondStopWatch = secondStop?.watch { loop.send(.event($0)) }
+    if secondStop == nil {
+      // One that is no longer configured is missed by nobody.
+      loop.send(.event(.surroundings(.secondStopUnreachable, stands: false, message: "")))
+    }
     courier.start()
     let keeper = StateKeeper(
       directory: configuration.storage.directory, logger: logger,
@@ -142,6 +147,7 @@ final class Composition: Sendable {
     ServiceManager.stopping()
     logger.notice("Lineward ends", metadata: ["message-id": "\(MessageID.stopping.text)"])
     surroundings.stop()
+    secondStopWatch?.cancel()
     keeper.stop()
     server.stop()
     // The permit falls and is recorded first; then the links tell the PLC and go.

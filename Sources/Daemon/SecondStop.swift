@@ -1,3 +1,4 @@
+internal import Alarms
 internal import Configuration
 internal import Dispatch
 internal import Glibc
@@ -6,6 +7,11 @@ internal import PLCLink
 
 /// The second way to stop the line: writes a coil, or runs a program, away from the line loop and within a time.
 final class SecondStop: Sendable {
+  /// The way is looked at so often, whether it could be taken now.
+  private static let pace = DispatchTimeInterval.seconds(1)
+  /// So many looks in a row have to fail; one falls into a reconnection.
+  private static let looks = 3
+
   private let settings: Configuration.SecondStop
   private let links: Links
   private let ended: @Sendable (String?) -> Void
@@ -30,6 +36,49 @@ final class SecondStop: Sendable {
       "coil \(address) of PLC \(configuration.plcs[plc].name) to \(value ? 1 : 0)"
     case .command(let command): "program \(command.first ?? "")"
     case nil: nil
+    }
+  }
+
+  /// Looks from now on whether the way could be taken, and tells when it cannot, and when it can again.
+  ///
+  /// What is taken only in need would otherwise be missing just then. The timer lives as long as the daemon.
+  func watch(_ tell: @escaping @Sendable (LineEvent) -> Void) -> any DispatchSourceProtocol {
+    let timer = DispatchSource.makeTimerSource(
+      queue: DispatchQueue(label: "lineward.second-stop.watch"))
+    let failures = Counter()
+    timer.schedule(deadline: .now(), repeating: SecondStop.pace)
+    timer.setEventHandler { @Sendable [self] in
+      guard let obstacle else {
+        failures.count = 0
+        // Told at every look: what stood in the records before this start, or before a storage fault, has an end too.
+        tell(.surroundings(.secondStopUnreachable, stands: false, message: ""))
+        return
+      }
+      failures.count += 1
+      guard failures.count >= SecondStop.looks else { return }
+      tell(.surroundings(.secondStopUnreachable, stands: true, message: obstacle))
+    }
+    timer.resume()
+    return timer
+  }
+
+  /// Touched on the watch's queue only.
+  private final class Counter: @unchecked Sendable {
+    var count = 0
+  }
+
+  /// Why the way cannot be taken now, nil: nothing is known against it.
+  private var obstacle: String? {
+    switch settings.way {
+    case .coil(let plc, let address, _):
+      let health = links.health(of: plc)
+      guard health.connectedSince == nil else { return nil }
+      return "the second way to stop cannot be taken: coil \(address) cannot be reached"
+        + (health.lastFault.isEmpty ? "" : ", \(health.lastFault)")
+    case .command(let command):
+      guard let program = command.first, access(program, X_OK) != 0 else { return nil }
+      return "the second way to stop cannot be taken: \(program) cannot be run, "
+        + String(cString: strerror(errno))
     }
   }
 

@@ -94,6 +94,11 @@ extension LineController {
       }
     }
     causes += stations.indices.compactMap(challengeObstacle)
+    if alarms.stands(.secondStopUnreachable, place: ""),
+      let alarm = alarms.active.first(where: { $0.kind == .secondStopUnreachable })
+    {
+      causes.append(alarm.message)
+    }
     for alarm in alarms.active
     where alarm.kind == .badPackPassed && alarm.state.isUnacknowledged {
       causes.append("alarm \(alarm.id) is not acknowledged: \(alarm.message)")

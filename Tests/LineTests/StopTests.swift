@@ -184,6 +184,29 @@ import Testing
 
   // MARK: The second way
 
+  @Test(
+    "a second way that cannot be taken is an alarm, stops nothing, and is needed for the next release"
+  )
+  func aSecondWayThatCannotBeTakenKeepsTheLineFromBeingReleased() {
+    var rig = Rig.running(secondStop: "coil 3 of PLC plc-2 to 0")
+    let message = "the second way to stop cannot be taken: coil 3 cannot be reached"
+    for _ in 0..<2 {
+      rig.step(.surroundings(.secondStopUnreachable, stands: true, message: message))
+    }
+    #expect(rig.alarm(.secondStopUnreachable)?.occurrence == 1)
+    #expect(rig.permit)
+    rig.command(.stop(reason: "test"))
+    rig.plc {
+      $0.permitObeyed = false
+      $0.inputs = []
+    }
+    rig.command(.release)
+    #expect(!rig.permit && rig.refusals == [message])
+    rig.step(.surroundings(.secondStopUnreachable, stands: false, message: ""))
+    rig.release()
+    #expect(rig.permit)
+  }
+
   @Test func aStopThatIsNotConfirmedTakesTheSecondWayOnce() {
     var rig = Rig.running(secondStop: "coil 3 of PLC plc-2 to 0")
     rig.command(.stop(reason: "test"))

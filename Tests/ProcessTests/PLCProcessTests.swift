@@ -171,46 +171,158 @@ import Testing
     #expect(try Self.check(bad).status == 78)
   }
 
-  @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: python.path), "make test-venv"))
-  func aPLCThatIgnoresThePermitIsStoppedByTheSecondWay() throws {
-    let plc = Process()
-    plc.executableURL = Self.python
-    plc.arguments = [Self.root.appendingPathComponent("Tests/system/pymodbus-plc").path]
-    let input = Pipe()
-    let output = Pipe()
-    plc.standardInput = input
-    plc.standardOutput = output
-    try plc.run()
-    defer {
-      kill(plc.processIdentifier, SIGKILL)
-      plc.waitUntilExit()
+  /// A PLC on pymodbus' server.
+  final class PythonPLC {
+    /// Its port, or the path of its serial line.
+    private(set) var place = ""
+    private let process = Process()
+    private let input = Pipe()
+    private let output = Pipe()
+    private var printed = ""
+
+    init(isSerial: Bool = false) throws {
+      process.executableURL = PLCProcessTests.python
+      process.arguments =
+        [PLCProcessTests.root.appendingPathComponent("Tests/system/pymodbus-plc").path]
+        + (isSerial ? ["--serial"] : [])
+      process.standardInput = input
+      process.standardOutput = output
+      try process.run()
+      place = try #require(line())
     }
-    let printed = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    let port = try #require(Int(printed.trimmingCharacters(in: .whitespacesAndNewlines)))
+
+    deinit {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+
     func say(_ words: String) { input.fileHandleForWriting.write(Data((words + "\n").utf8)) }
+
+    func end() {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+
+    /// The next line that it prints, nil at its end.
+    func line() -> String? {
+      while true {
+        if let end = printed.firstIndex(of: "\n") {
+          defer { printed.removeSubrange(...end) }
+          return String(printed[..<end])
+        }
+        let data = output.fileHandleForReading.availableData
+        if data.isEmpty { return nil }
+        printed += String(decoding: data, as: UTF8.self)
+      }
+    }
+  }
+
+  /// Opens and starts a batch of these serials and releases the line.
+  static func release(_ daemon: Daemon, serials: String) throws {
+    let scratch = try Scratch()
+    let opened = try daemon.ask(
+      "batch", "open", "--id", "B1", "--gtin", "09506000134352", "--lot", "L1", "--expiry",
+      "281231", "--serials", try scratch.write("serials", serials))
+    #expect(opened.status == 0, "\(opened.errors)")
+    #expect(try daemon.ask("batch", "start").status == 0)
+    #expect(Programs.until(seconds: 20) { (try? daemon.ask("line", "release"))?.status == 0 })
+    #expect(
+      Programs.until(seconds: 20) { (try? Self.plc(daemon))?["permit_obeyed"] as? Bool == true })
+  }
+
+  static let hasPython: ConditionTrait = .enabled(
+    if: FileManager.default.isExecutableFile(atPath: python.path), "make test-venv")
+
+  @Test(
+    "another maker's RTU slave is checked, linked, and gets verdicts over its serial line",
+    hasPython)
+  func anRTUPLCOfAnotherMakerRunsAUnit() throws {
+    let plc = try PythonPLC(isSerial: true)
+    let scratch = try Scratch()
+    let scanner = try ScannerPort(path: scratch.url.appendingPathComponent("camera-1").path)
+    let daemon = try Daemon(
+      scanner: scanner.path, line: plc.place, more: "read_timeout_ms = 400\nquiet_ms = 1000")
+    let checked = try Self.check(daemon)
+    #expect(checked.status == 0, "\(checked.output)\(checked.errors)")
+    #expect(checked.output.contains("Nothing to mend."), "\(checked.output)")
+    #expect(try daemon.startAndWait())
+    try Self.release(daemon, serials: "A1\nA2\n")
+    for (unit, serial, verdict) in [(1, "A1", 1), (2, "A1", 9)] {
+      plc.say("trigger")
+      scanner.say(Array("]d2010950600013435221\(serial)\u{1D}1728123110L1\r\n".utf8))
+      scanner.serve()
+      #expect(plc.line() == "verdict \(unit) \(unit) \(verdict)", "\(daemon.log)")
+      #expect(
+        Programs.until(seconds: 20) {
+          let answer = try? daemon.ask("status", json: true)
+          return answer?.output.contains("\"units\":\(unit)") == true
+        })
+    }
+    #expect(try daemon.ask("records", "verify").status == 0)
+  }
+
+  @Test(
+    "a coil is the second way to stop: it is written when the PLC ignores a stop, and out of reach it is an alarm and keeps the line from being released",
+    hasPython)
+  func aCoilIsTheSecondWay() throws {
+    let plc = try PythonPLC()
+    let other = try PythonPLC()
+    let scratch = try Scratch()
+    let scanner = try ScannerPort(path: scratch.url.appendingPathComponent("camera-1").path)
+    let daemon = try Daemon(
+      scanner: scanner.path, port: try #require(Int(plc.place)),
+      more: """
+        [[plc]]
+        name = "relay"
+        transport = "tcp"
+        host = "127.0.0.1"
+        port = \(other.place)
+        [second_stop]
+        way = "coil"
+        plc = "relay"
+        coil = 5
+        coil_value = true
+        """)
+    #expect(try daemon.startAndWait())
+    try Self.release(daemon, serials: "A1\n")
+    plc.say("obey off")
+    #expect(try daemon.ask("line", "stop", "--reason", "test").status == 0)
+    let coil = ["-m", "tcp", "-p", other.place, "-a", "1", "-0", "-1", "-t", "0", "-r", "5"]
+    #expect(
+      Programs.until(seconds: 20) {
+        (try? Self.mbpoll(coil + ["-c", "1", "127.0.0.1"]))?.output.contains("[5]: \t1") == true
+      })
+    let alarms = try daemon.ask("alarms", json: true)
+    #expect(!alarms.output.contains("second_stop_failed"), "\(alarms.output)")
+    other.end()
+    #expect(
+      Programs.until(seconds: 20) {
+        (try? daemon.ask("alarms", json: true))?.output.contains("second_stop_unreachable") == true
+      })
+    plc.say("obey on")
+    let refused = try daemon.ask("line", "release")
+    #expect(
+      refused.status == 75 && refused.errors.contains("coil 5 cannot be reached"),
+      "\(refused.output)\(refused.errors)")
+  }
+
+  @Test("a PLC that ignores the permit is stopped by the second way", hasPython)
+  func aPLCThatIgnoresThePermitIsStoppedByTheSecondWay() throws {
+    let plc = try PythonPLC()
     let scratch = try Scratch()
     let scanner = try ScannerPort(path: scratch.url.appendingPathComponent("camera-1").path)
     let mark = scratch.url.appendingPathComponent("stopped")
     let daemon = try Daemon(
-      scanner: scanner.path, port: port,
+      scanner: scanner.path, port: try #require(Int(plc.place)),
       more: """
         [second_stop]
         way = "command"
         command = ["/usr/bin/touch", "\(mark.path)"]
         """)
     #expect(try daemon.startAndWait())
-    let serials = try scratch.write("serials", "A1\nA2\n")
-    let opened = try daemon.ask(
-      "batch", "open", "--id", "B1", "--gtin", "09506000134352", "--lot", "L1", "--expiry",
-      "281231",
-      "--serials", serials)
-    #expect(opened.status == 0, "\(opened.errors)")
-    #expect(try daemon.ask("batch", "start").status == 0)
-    #expect(Programs.until(seconds: 20) { (try? daemon.ask("line", "release"))?.status == 0 })
-    #expect(
-      Programs.until(seconds: 20) { (try? Self.plc(daemon))?["permit_obeyed"] as? Bool == true })
+    try Self.release(daemon, serials: "A1\nA2\n")
     #expect(!FileManager.default.fileExists(atPath: mark.path))
-    say("obey off")
+    plc.say("obey off")
     #expect(
       Programs.until(seconds: 20) { (try? Self.plc(daemon))?["conveyor_moving"] as? Bool == true })
     #expect(try daemon.ask("line", "stop", "--reason", "test").status == 0)

@@ -87,9 +87,10 @@ final class Daemon {
     (try? String(contentsOf: folder.url.appendingPathComponent("log"), encoding: .utf8)) ?? ""
   }
 
-  /// Writes a configuration; the scanner and the PLC need not be there.
+  /// Writes a configuration; the scanner and the PLC need not be there. The PLC is on a serial `line`, or else on a port.
   init(
-    scanner: String = "/dev/lineward-none", port: Int = 1, plcBase: Int = 100, more: String = ""
+    scanner: String = "/dev/lineward-none", port: Int = 1, line: String? = nil, plcBase: Int = 100,
+    more: String = ""
   ) throws {
     folder = try Scratch()
     _ = try folder.write(
@@ -107,9 +108,8 @@ final class Daemon {
       device = "\(scanner)"
       [[plc]]
       name = "plc-1"
-      transport = "tcp"
-      host = "127.0.0.1"
-      port = \(port)
+      \(line.map { "transport = \"rtu\"\ndevice = \"\($0)\"\nbaud = 115200\nparity = \"none\"\nstop_bits = 1" }
+        ?? "transport = \"tcp\"\nhost = \"127.0.0.1\"\nport = \(port)")
       [[station]]
       name = "unit-1"
       kind = "unit"
