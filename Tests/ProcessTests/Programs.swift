@@ -87,7 +87,9 @@ final class Daemon {
     (try? String(contentsOf: folder.url.appendingPathComponent("log"), encoding: .utf8)) ?? ""
   }
 
-  /// Writes a configuration; the scanner and the PLC need not be there. The PLC is on a serial `line`, or else on a port.
+  /// Writes a configuration; the scanner and the PLC need not be there.
+  ///
+  /// The PLC is on a serial `line`, or else on a port.
   init(
     scanner: String = "/dev/lineward-none", port: Int = 1, line: String? = nil, plcBase: Int = 100,
     more: String = ""
