@@ -348,16 +348,11 @@ final class ControlDesk: Sendable {
               )
               return
             }
-            if let archive = archives.first(where: { hit.batch.number <= $0.lastBatch }) {
-              responder.finish(
-                .failure(
-                  .refused(
-                    "The records of batch \(hit.batch.id) are in \(archive.folder), and the line changes nothing of an archived "
-                      + "batch any more.")))
-              return
-            }
-            let word = try RecordReader(directory: directory).word(
-              batch: hit.batch.number, row: hit.row)
+            let isArchived = archives.contains { hit.batch.number <= $0.lastBatch }
+            let word =
+              isArchived
+              ? nil
+              : try RecordReader(directory: directory).word(batch: hit.batch.number, row: hit.row)
             order(
               .closedSerial(
                 act,

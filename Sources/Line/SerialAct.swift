@@ -89,11 +89,11 @@ public struct ClosedSerial: Sendable, Hashable {
   public var row: Int32
   /// The serial.
   public var serial: [UInt8]
-  /// State and hold by the records.
-  public var word: SerialPool.Word
+  /// State and hold by the records; nil when they are in an archive, and the line changes nothing of it any more.
+  public var word: SerialPool.Word?
 
   /// Joins a serial and what it is good for.
-  public init(batch: UInt32, changes: Int, row: Int32, serial: [UInt8], word: SerialPool.Word) {
+  public init(batch: UInt32, changes: Int, row: Int32, serial: [UInt8], word: SerialPool.Word?) {
     self.batch = batch
     self.changes = changes
     self.row = row
@@ -137,16 +137,23 @@ extension LineController {
     _ id: UInt64, _ act: SerialAct, of closed: ClosedSerial, evidence: [UInt8], reason: String,
     actor: String
   ) {
+    let what = "serial \(act.word) \(String(decoding: closed.serial, as: UTF8.self))"
+    if let archive = archive(of: closed.batch) {
+      refuse(
+        id, what,
+        "the records of its batch are in \(archive.folder), and the line changes nothing of an archived batch",
+        actor: actor)
+      return
+    }
     guard let index = batchIndex(closed.batch), batches[index].state == .closed,
-      batches[index].changes == closed.changes
+      batches[index].changes == closed.changes, let word = closed.word
     else {
       refuse(
-        id, "serial \(act.word) \(String(decoding: closed.serial, as: UTF8.self))",
-        "its batch changed while the serial was looked up; try again", actor: actor)
+        id, what, "its batch changed while the serial was looked up; try again", actor: actor)
       return
     }
     carryOut(
-      id, act, batch: index, row: closed.row, serial: closed.serial, word: closed.word,
+      id, act, batch: index, row: closed.row, serial: closed.serial, word: word,
       evidence: evidence, reason: reason, actor: actor)
   }
 
