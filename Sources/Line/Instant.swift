@@ -2,7 +2,7 @@
 ///
 /// The core never reads a clock: every `now` is handed in (law 8). Wall time belongs to records, and
 /// only the room that writes them adds it.
-public struct Instant: Sendable, Hashable, Comparable {
+public struct Instant: Sendable, Hashable, Comparable, BitwiseCopyable {
   /// Nanoseconds of CLOCK_MONOTONIC.
   public var nanoseconds: Int64
 
