@@ -9,16 +9,27 @@ import Simulation
 /// trusts nothing that the daemon says of itself.
 final class Laws {
   /// What the records on disk say of one unit of one epoch.
-  private struct Known {
+  struct Known {
     var verdict: UInt16
     var row: Int32
     var raw: [UInt8]
+    /// The verdict that took the accept back.
+    var withdrawnAs: UInt16?
     var withdrawnAt: Nanoseconds?
-    var hasOutcome = false
+    /// What the PLC said of its end, or 1 for an accept taken where it says nothing.
+    var outcome: UInt16?
     var isMissing = false
+
+    var hasOutcome: Bool { outcome != nil }
+    /// The verdict that holds at the end.
+    var last: UInt16 { withdrawnAs ?? verdict }
+    /// Whether it counts as passed.
+    var isPassed: Bool {
+      outcome == Line.Outcome.passed.rawValue && last == Verdict.accept.rawValue && !isMissing
+    }
   }
 
-  private struct Key: Hashable {
+  struct Key: Hashable {
     var epoch: UInt16
     var unit: UInt16
   }
@@ -35,7 +46,7 @@ final class Laws {
   var wall: Int64 = 0
 
   /// What is known of one station.
-  private struct Station {
+  struct Station {
     let blocks: BlockSession.Settings
     /// Whether its PLC reports outcomes.
     let hasOutcomes: Bool
@@ -43,6 +54,8 @@ final class Laws {
     var known: [Key: Known] = [:]
     var outcomeOnDisk: [UInt16: UInt16] = [:]
     var permitSent = false
+    /// A release is on disk since this link stands.
+    var mayRise = false
     var unitAtLink: UInt16 = 0
     var healthySince: Nanoseconds?
     var isLinked = false
@@ -53,17 +66,20 @@ final class Laws {
   }
 
   private let batch: PackedBatch
-  private var stations: [Station]
+  private(set) var stations: [Station]
   /// A withdrawal or a stop is with the PLC this long after it was recorded, on a healthy link.
   private let reaction: Nanoseconds = .milliseconds(100)
-  private static let storyMax = 200
+  private let storyMax: Int
 
   private var commissioned: Set<Int32> = []
+  /// Whether the permit may rise: a release is on disk since the start, and the loop has heard of no lost link since.
   private var mayRise = false
   private var stopRecordedAt: Nanoseconds?
 
-  init(_ batch: PackedBatch, _ plan: Plan) {
+  /// - Parameter storyMax: so many of the last things that happened are kept.
+  init(_ batch: PackedBatch, _ plan: Plan, storyMax: Int = 200) {
     self.batch = batch
+    self.storyMax = max(1, storyMax)
     stations = zip(plan.machines, plan.settings.stations).map {
       Station(blocks: $0.link.blocks, hasOutcomes: $1.gateOutcomes)
     }
@@ -74,7 +90,7 @@ final class Laws {
 
   /// Whether a record says that a unit's accept was withdrawn.
   func wasWithdrawn(station: Int, epoch: UInt16, unit: UInt16) -> Bool {
-    stations[station].known[Key(epoch: epoch, unit: unit)]?.withdrawnAt != nil
+    stations[station].known[Key(epoch: epoch, unit: unit)]?.withdrawnAs != nil
   }
 
   func broken(_ sentence: String) {
@@ -83,17 +99,17 @@ final class Laws {
   }
 
   func tell(_ words: @autoclosure @escaping () -> String) {
-    if told.count < Laws.storyMax {
+    if told.count < storyMax {
       told.append((at: now, words: words))
     } else {
       told[toldNext] = (at: now, words: words)
     }
-    toldNext = (toldNext + 1) % Laws.storyMax
+    toldNext = (toldNext + 1) % storyMax
   }
 
   /// The last things that happened, for whoever has to understand a violation.
   var story: [String] {
-    let inOrder = told.count < Laws.storyMax ? told[...] : told[toldNext...] + told[..<toldNext]
+    let inOrder = told.count < storyMax ? told[...] : told[toldNext...] + told[..<toldNext]
     return inOrder.map { "\($0.at / 1_000) µs  \($0.words())" }
   }
 
@@ -120,17 +136,28 @@ final class Laws {
   func linkSays(_ event: PLCEvent, station: Int) {
     switch event {
     case .linked(_, let isNewEpoch, let snapshot):
-      mayRise = false
+      stations[station].mayRise = false
       stations[station].isLinked = true
       stations[station].unitAtLink = snapshot.lastUnit
       tell("link \(station + 1): linked, new epoch \(isNewEpoch), last unit \(snapshot.lastUnit)")
     case .lost(let fault):
-      mayRise = false
+      stations[station].mayRise = false
       stations[station].isLinked = false
       tell("link \(station + 1): lost, \(fault.phrase)")
     case .changed: break
     case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable, .commandDone, .commandNotDone:
       tell("link \(station + 1): \(event)")
+    }
+  }
+
+  /// The line loop takes an event of a link.
+  ///
+  /// A link that is lost takes the permit from all stations, and can do so only from here on: the other links go on by
+  /// themselves, on threads of their own, with what they were ordered before.
+  func loopHears(_ event: PLCEvent) {
+    switch event {
+    case .linked, .lost: mayRise = false
+    default: break
     }
   }
 
@@ -154,6 +181,7 @@ final class Laws {
       case .epoch: stations[station].epochOnDisk = record.code
       case .permitGiven:
         mayRise = true
+        for index in stations.indices { stations[index].mayRise = true }
         withdrawn = false
         stopRecordedAt = nil
       case .permitWithdrawn, .started:
@@ -163,10 +191,11 @@ final class Laws {
       case .verdict: judged(record, station)
       case .withdrawn:
         let key = stations[station].key(record.unit)
-        if stations[station].known[key].map({ $0.withdrawnAt != nil }) ?? true {
-          broken("law 3: unit \(record.unit) was withdrawn twice, or without a verdict")
+        if stations[station].known[key].map({ $0.withdrawnAs != nil || $0.hasOutcome }) ?? true {
+          broken("law 3: unit \(record.unit) was withdrawn twice, after its end, or without a verdict")
         }
         stations[station].known[key]?.withdrawnAt = now
+        stations[station].known[key]?.withdrawnAs = record.code
       case .outcomeMissing:
         let key = stations[station].key(record.unit)
         if stations[station].known[key].map({ $0.hasOutcome || $0.isMissing }) ?? true {
@@ -205,7 +234,8 @@ final class Laws {
     if stations[station].known[key]?.hasOutcome ?? false {
       broken("law 3: unit \(record.unit) ended twice")
     }
-    stations[station].known[key, default: Known(verdict: 15, row: -1, raw: [])].hasOutcome = true
+    stations[station].known[key, default: Known(verdict: 15, row: -1, raw: [])].outcome =
+      record.code
     if record.state == .commissioned { commission(record.row) }
   }
 
@@ -217,7 +247,7 @@ final class Laws {
     if stations[station].known[key].map({ $0.hasOutcome || $0.withdrawnAt != nil }) ?? true {
       broken("law 3: unit \(record.unit) ended by its accept after another end")
     }
-    stations[station].known[key]?.hasOutcome = true
+    stations[station].known[key]?.outcome = Line.Outcome.passed.rawValue
     stations[station].known[key]?.isMissing = false
     if record.state == .commissioned { commission(record.row) }
   }
@@ -263,7 +293,7 @@ final class Laws {
     if permit && isFirst { broken("the first telegram of a connection gives the permit") }
     if permit && !station.permitSent {
       tell("the permit goes out to station \(index + 1)")
-      if !mayRise {
+      if !mayRise || !station.mayRise {
         broken("law 2, 7: the permit rises without a release on disk since start and link")
       }
     }

@@ -16,8 +16,10 @@ package struct Tally: Sendable {
   package init() {}
 
   /// Runs the line of a seed.
-  package static func run(seed: UInt64, mutant: Mutant? = nil) -> WholeLine.Result {
-    var line = WholeLine(Plan(seed: seed), mutant: mutant)
+  package static func run(
+    seed: UInt64, mutant: Mutant? = nil, storyMax: Int = 200
+  ) -> WholeLine.Result {
+    var line = WholeLine(Plan(seed: seed), mutant: mutant, storyMax: storyMax)
     return line.run()
   }
 
