@@ -125,7 +125,7 @@ struct Rig {
 
   /// Changes the PLC's header and lets the line see it.
   ///
-  /// - Parameter earliest: when the poll before was asked.
+  /// The poll before was asked at `earliest`.
   mutating func plc(after earliest: Instant? = nil, _ change: (inout PLCSnapshot) -> Void) {
     change(&snapshot)
     step(.plc(station: 0, .changed(snapshot, after: earliest)))

@@ -9,7 +9,12 @@ import Testing
     var rig = Rig.running()
     let asked = rig.now
     rig.message(Rig.scan("S00001"))
-    rig.wait(milliseconds: 1100)
+    rig.wait(milliseconds: 100)
+    rig.plc {
+      $0.permitObeyed = false
+      $0.inputs = []
+    }
+    rig.wait(milliseconds: 1000)
     rig.release()
     #expect(rig.permit)
     rig.trigger(after: asked)

@@ -257,7 +257,8 @@ import Testing
     bench.run()
     bench.plc(0, 2)
     bench.poll()
-    #expect(bench.events() == [
+    #expect(
+      bench.events() == [
         .changed(PLCSnapshot(mapVersion: 2, epoch: 7), after: bench.unseenSince)
       ])
     #expect(bench.permit == 0)

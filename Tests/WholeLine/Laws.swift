@@ -76,7 +76,7 @@ final class Laws {
   private var mayRise = false
   private var stopRecordedAt: Nanoseconds?
 
-  /// - Parameter storyMax: so many of the last things that happened are kept.
+  /// Of what happens the last `storyMax` things are kept.
   init(_ batch: PackedBatch, _ plan: Plan, storyMax: Int = 200) {
     self.batch = batch
     self.storyMax = max(1, storyMax)
@@ -192,7 +192,8 @@ final class Laws {
       case .withdrawn:
         let key = stations[station].key(record.unit)
         if stations[station].known[key].map({ $0.withdrawnAs != nil || $0.hasOutcome }) ?? true {
-          broken("law 3: unit \(record.unit) was withdrawn twice, after its end, or without a verdict")
+          broken(
+            "law 3: unit \(record.unit) was withdrawn twice, after its end, or without a verdict")
         }
         stations[station].known[key]?.withdrawnAt = now
         stations[station].known[key]?.withdrawnAs = record.code

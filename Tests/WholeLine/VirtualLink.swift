@@ -61,8 +61,9 @@ struct VirtualLink {
 
   /// Events that a poll has at most, as `LinkWorker` reckons.
   static let eventsPerPollMax = 96
-  /// A slow PLC answers so late that a header is due again at once: after so many a poll that is due comes first. The worker
-  /// writes one before it polls and one after.
+  /// After so many headers a poll that is due comes first.
+  ///
+  /// A slow PLC answers so late that a header is due again at once. The worker writes one before it polls and one after.
   static let headersPerPollMax = 2
 
   let settings: Settings

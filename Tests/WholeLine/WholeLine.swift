@@ -77,7 +77,7 @@ package struct WholeLine {
 
   /// A line of this plan that has not begun.
   ///
-  /// - Parameter storyMax: so many of the last things that happened are told when a law is broken.
+  /// `storyMax` of the last things that happened are told when a law is broken.
   package init(_ plan: Plan, mutant: Mutant? = nil, storyMax: Int = 200) {
     self.plan = plan
     self.mutant = mutant

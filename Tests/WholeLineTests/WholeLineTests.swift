@@ -39,15 +39,16 @@ import Testing
     }
   }
 
-  /// Some found the daemon wrong, some the checkers; whichever it was does not come back. What a seed makes up may change
-  /// with the plan, so a finding in the daemon has a small test of its own beside the code.
+  /// Some found the daemon wrong, some the checkers; whichever it was does not come back.
+  ///
+  /// What a seed makes up may change with the plan, so a finding in the daemon has a small test of its own beside the code.
   static let findings = [
     Finding(803_866_241, "a withdrawal with verdict 12 that a PLC without power never took"),
     Finding(3_214_254_547, "five of them, ordered by a stop at another station"),
-    Finding(2_770_899_626, "a late poll showed a trigger of before the doubt had ended as a unit of after it"),
+    Finding(2_770_899_626, "a late poll showed a trigger from within a doubt as one of after it"),
     Finding(3_728_771_542, "after a standstill a unit got the message of the one before"),
-    Finding(537_003_993, "a link sent its permit while the loop had not heard yet of another link's end"),
-    Finding(3_356_173_236, "a withdrawal that found no room, for a unit that had passed and was not reported yet"),
+    Finding(537_003_993, "a link sent its permit before the loop had heard of another link's end"),
+    Finding(3_356_173_236, "a withdrawal that found no room, for a unit that had passed already"),
   ]
 
   @Test(arguments: findings) func whatASeedFoundDoesNotComeBack(_ finding: Finding) {

@@ -15,7 +15,8 @@ import WholeLine
   @Option(help: "How many seeds; 0: as many as the time allows.") var runs = 0
   @Option(help: "For so many seconds, where no number of seeds is given.") var seconds = 60.0
   @Option(help: "Seeds at one time; 0: one a processor.") var jobs = 0
-  @Option(help: "So many of the last things that happened are told of a broken law.") var story = 200
+  @Option(help: "So many of the last things that happened are told of a broken law.")
+  var story = 200
   @Option(help: "Breaks a law on purpose, which has to be found.") var mutant: String?
 
   func run() throws {
