@@ -75,6 +75,12 @@ extension Laws {
   }
 
   private func ends(_ unit: Truth.Unit, _ known: Known, _ excuses: Excuses) {
+    if let recorded = known.outcome, let reported = unit.outcome, recorded != reported.rawValue {
+      broken("reckoning: outcome \(recorded) on record (\(Reckoning.story(unit)))")
+    }
+    if known.isConfirmed, unit.end != .rejected || unit.lastVerdict != known.verdict {
+      broken("challenge: a unit counts that was not rejected for it (\(Reckoning.story(unit)))")
+    }
     if known.isPassed {
       if unit.end == .passed { return }
       broken("reckoning: passed by the records, and not in truth (\(Reckoning.story(unit)))")

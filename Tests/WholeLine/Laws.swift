@@ -20,6 +20,11 @@ final class Laws {
     var outcome: UInt16?
     var isMissing = false
 
+    /// The challenge test in which it was sent; 0 none.
+    var challenge: UInt32 = 0
+    /// The test counts it as rejected and seen.
+    var isConfirmed = false
+
     var hasOutcome: Bool { outcome != nil }
     /// The verdict that holds at the end.
     var last: UInt16 { withdrawnAs ?? verdict }
@@ -60,13 +65,19 @@ final class Laws {
     var healthySince: Nanoseconds?
     var isLinked = false
     var settledUnits = 0
+    var challenge = StationChallenge()
     var truthSeen = 0
 
     func key(_ unit: UInt16) -> Key { Key(epoch: epochOnDisk, unit: unit) }
   }
 
   private let batch: PackedBatch
-  private(set) var stations: [Station]
+  /// Changed by the other laws only.
+  var stations: [Station]
+  /// Whether each start of a batch needs a challenge test.
+  let isChallengedAtStart: Bool
+  /// Challenge tests that were passed.
+  var challengesPassed = 0
   /// A withdrawal or a stop is with the PLC this long after it was recorded, on a healthy link.
   private let reaction: Nanoseconds = .milliseconds(100)
   private let storyMax: Int
@@ -80,6 +91,7 @@ final class Laws {
   init(_ batch: PackedBatch, _ plan: Plan, storyMax: Int = 200) {
     self.batch = batch
     self.storyMax = max(1, storyMax)
+    isChallengedAtStart = plan.settings.challenge.afterBatchStart
     stations = zip(plan.machines, plan.settings.stations).map {
       Station(blocks: $0.link.blocks, hasOutcomes: $1.gateOutcomes)
     }
@@ -177,6 +189,7 @@ final class Laws {
     var withdrawn = false
     for record in records {
       let station = Int(record.station)
+      challenged(record, station)
       switch record.kind {
       case .epoch: stations[station].epochOnDisk = record.code
       case .permitGiven:
@@ -215,7 +228,7 @@ final class Laws {
     let key = stations[station].key(record.unit)
     if stations[station].known[key] != nil { broken("law 3: unit \(record.unit) was judged twice") }
     stations[station].known[key] = Known(
-      verdict: record.code, row: record.row, raw: record.raw)
+      verdict: record.code, row: record.row, raw: record.raw, challenge: record.number)
     guard record.code == Verdict.accept.rawValue else { return }
     let serial = record.row >= 0 ? batch.serial(Int(record.row)) : ""
     if !String(decoding: record.raw, as: UTF8.self).contains("21\(serial)\u{1D}") {

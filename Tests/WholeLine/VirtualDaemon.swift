@@ -388,7 +388,7 @@ struct VirtualDaemon {
         if case .linked(let generation, let isNewEpoch, _) = event.event {
           linked(generation, isNewEpoch: isNewEpoch, station: source)
         }
-        step(.plc(station: source, event.event), event.at, wall)
+        step(.plc(station: source, said(event.event)), event.at, wall)
       } else if let frame = frames.first {
         frames.removeFirst()
         step(frame.event, frame.at, wall)
@@ -456,6 +456,13 @@ struct VirtualDaemon {
   }
 
   // MARK: Mutants
+
+  private func said(_ event: PLCEvent) -> PLCEvent {
+    guard mutant == .everyRejectSeen, case .outcome(let sequence, let unit, let code) = event,
+      code == Line.Outcome.rejectNotSeen.rawValue
+    else { return event }
+    return .outcome(sequence: sequence, unit: unit, outcome: Line.Outcome.rejected.rawValue)
+  }
 
   private mutating func linked(
     _ generation: LinkGeneration, isNewEpoch: Bool, station: Int

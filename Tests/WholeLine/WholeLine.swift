@@ -53,6 +53,8 @@ package struct WholeLine {
     package var verifications: Int
     /// Records on disk at the end.
     package var records: Int
+    /// Challenge tests that were passed.
+    package var challenges: Int
   }
 
   private let plan: Plan
@@ -89,7 +91,8 @@ package struct WholeLine {
     }
     disk = SimulatedDisk(
       plan.batch, isPrinted: plan.settings.orderWindow != nil, random: random.split())
-    person = Person(random: random.split(), restlessness: plan.restlessness)
+    person = Person(
+      random: random.split(), restlessness: plan.restlessness, challenges: plan.challenges)
     laws = Laws(plan.batch, plan, storyMax: storyMax)
     waiting = plan.mischief
     self.random = random
@@ -120,7 +123,7 @@ package struct WholeLine {
       nanoseconds: now - Plan.begin, units: units.count,
       passed: units.count { $0.end == .passed }, mischief: plan.mischief.count, kills: kills,
       cuts: Int(disk.cuts), faults: Int(disk.faults), verifications: disk.verifications,
-      records: disk.records.count)
+      records: disk.records.count, challenges: laws.challengesPassed)
   }
 
   /// Lets the numbers of some stations begin where a long run has brought them.
@@ -221,6 +224,8 @@ package struct WholeLine {
     advance()
     guard now >= person.nextLook else { return }
     person.look(&daemon, disk: disk, settings: plan.settings, now: now, laws: laws)
+    for pack in person.packsToSend { benches[pack.station].line.ask(for: pack.fault) }
+    person.packsToSend.removeAll()
   }
 
   private mutating func advance() {
@@ -453,6 +458,7 @@ package struct WholeLine {
     if resumeAt != nil { resumeAt = now }
     daemon?.stalledUntil = 0
     person.restlessness = 0
+    person.challenges = 0
     person.isMending = true
     for index in benches.indices { benches[index].line.setFed(false) }
     // A minute is a dozen times what the slowest seed needs; a line that is not back by then never will be.
