@@ -405,8 +405,8 @@ extension LineController {
       linked(station: station, generation, newEpoch: newEpoch, snapshot, now: now)
     case .lost(let fault):
       lost(station: station, fault, now: now)
-    case .changed(let snapshot):
-      changed(station: station, snapshot, now: now)
+    case .changed(let snapshot, let earliest):
+      changed(station: station, snapshot, after: earliest, now: now)
     case .taken(let unit, let verdict):
       stations[station].verdictNotTaken = nil
       taken(station: station, unit: unit, verdict: verdict)
@@ -546,12 +546,14 @@ extension LineController {
     }
   }
 
-  private mutating func changed(station: Int, _ snapshot: PLCSnapshot, now: Instant) {
+  private mutating func changed(
+    station: Int, _ snapshot: PLCSnapshot, after earliest: Instant?, now: Instant
+  ) {
     guard case .up(let generation, let before) = stations[station].link else { return }
     stations[station].link = .up(generation, snapshot)
     if snapshot.mapVersion == 1 && snapshot.epoch != 0 && stations[station].settings.tracksTriggers
     {
-      triggers(station: station, snapshot, now: now)
+      triggers(station: station, snapshot, after: earliest, now: now)
     } else {
       stations[station].lastUnit = snapshot.lastUnit
     }
@@ -602,14 +604,16 @@ extension LineController {
       ? "PLC \(plc) has epoch 0: its program has not set one since its start" : nil
   }
 
-  private mutating func triggers(station: Int, _ snapshot: PLCSnapshot, now: Instant) {
+  private mutating func triggers(
+    station: Int, _ snapshot: PLCSnapshot, after earliest: Instant?, now: Instant
+  ) {
     let from = stations[station].lastUnit
     let to = snapshot.lastUnit
     guard from != to else { return }
     stations[station].lastUnit = to
     let steps = Counter.steps(from: from, to: to)
     if steps == 1 {
-      if let decision = stations[station].tracking.trigger(unit: to, now: now) {
+      if let decision = stations[station].tracking.trigger(unit: to, after: earliest, now: now) {
         carryOut(decision, station: station, now: now)
       }
       return

@@ -115,7 +115,9 @@ public enum PLCEvent: Sendable, Hashable, BitwiseCopyable {
   /// The link is down; no order of its generation will be sent any more.
   case lost(LinkFault)
   /// Map version, last unit, inputs, permit echo or another header value changed (heartbeats alone do not).
-  case changed(PLCSnapshot)
+  ///
+  /// It changed some time after `after`, when the poll before was asked; nil: nobody knows.
+  case changed(PLCSnapshot, after: Instant? = nil)
   /// The PLC took this verdict out of the ring (PLC 5 has reached it).
   case taken(unit: UInt16, verdict: UInt16)
   /// The next outcome in sequence, its check right. Not acknowledged until the line orders `recorded`.

@@ -5,7 +5,7 @@
 ///   inStep ───────────► pending ──────────────────────────────► inStep   judge
 ///     │ ▲ message         │ trigger, second message, silence
 ///     ▼ │ trigger         ▼
-///   early ───────────► doubt ◄──── message without trigger, odd step
+///   early ───────────► doubt ◄──── message without trigger, odd step, late poll
 ///         too late        │ quiet time without trigger and message
 ///                         └──────────────────────────────────► inStep
 /// ```
@@ -23,8 +23,9 @@ struct Tracking: Sendable {
     case inStep
     /// Messages came and wait for the poll that shows their trigger.
     case early(since: Instant)
-    /// A unit triggered and waits for its messages.
-    case pending(unit: UInt16, since: Instant)
+    /// A unit triggered and waits for its messages; with `isCut` for a shorter time than `readTimeout`, because the poll
+    /// came late.
+    case pending(unit: UInt16, until: Instant, isCut: Bool)
     /// Nothing is sure; the last trigger or message came at `activity`.
     case doubt(activity: Instant)
   }
@@ -50,6 +51,7 @@ struct Tracking: Sendable {
     case messageWithoutTrigger
     case oddStep(from: UInt16, to: UInt16)
     case silentScanner(unit: UInt16)
+    case latePoll(unit: UInt16)
     case outcomeBeforeVerdict(unit: UInt16)
     /// The link or the daemon was away while things moved; no alarm, but not in step.
     case unwatched
@@ -61,6 +63,8 @@ struct Tracking: Sendable {
       case .messageWithoutTrigger: "a message came without a trigger"
       case .oddStep(let from, let to): "the PLC's unit number went from \(from) to \(to)"
       case .silentScanner(let unit): "no message came for unit \(unit)"
+      case .latePoll(let unit):
+        "the PLC's answer that shows unit \(unit) came so late that the message may be another unit's"
       case .outcomeBeforeVerdict(let unit): "unit \(unit) reached the gate before it was judged"
       case .unwatched: "packs moved while nobody watched"
       }
@@ -99,7 +103,7 @@ struct Tracking: Sendable {
   }
 
   var pendingUnit: UInt16? {
-    if case .pending(let unit, _) = state { return unit }
+    if case .pending(let unit, _, _) = state { return unit }
     return nil
   }
 
@@ -108,21 +112,31 @@ struct Tracking: Sendable {
     switch state {
     case .inStep: nil
     case .early(let since): since + earlyRead
-    case .pending(_, let since): since + readTimeout
+    case .pending(_, let until, _): until
     case .doubt(let activity): activity + quiet
     }
   }
 
-  /// The PLC showed the next unit at its read station.
-  mutating func trigger(unit: UInt16, now: Instant) -> Decision? {
+  /// The PLC showed the next unit at its read station; it triggered after `earliest`, nil where nobody knows.
+  ///
+  /// Two triggers are further apart than `readTimeout` and `earlyRead` together (contract, `[[station]]`), so until then
+  /// a message is this unit's, and later it may be the next one's. What a poll shows after that has lost its message, to a
+  /// doubt that has ended meanwhile or to another unit.
+  mutating func trigger(unit: UInt16, after earliest: Instant?, now: Instant) -> Decision? {
     switch state {
-    case .inStep:
-      state = .pending(unit: unit, since: now)
-      return nil
-    case .early:
-      state = .pending(unit: unit, since: now)
+    case .inStep, .early:
+      var until = now + readTimeout
+      var isCut = false
+      if let earliest {
+        let sure = earliest + readTimeout + earlyRead
+        if sure <= now { return enterDoubt([unit], .latePoll(unit: unit), now) }
+        // Without early reads nothing is promised of the time from one poll to the next.
+        isCut = earlyRead > .zero && sure < until
+        if isCut { until = sure }
+      }
+      state = .pending(unit: unit, until: until, isCut: isCut)
       return judgeWhenComplete()
-    case .pending(let earlier, _):
+    case .pending(let earlier, _, _):
       return enterDoubt([earlier, unit], .secondTrigger, now)
     case .doubt:
       state = .doubt(activity: now)
@@ -154,7 +168,7 @@ struct Tracking: Sendable {
       }
       reads.append(read)
       return nil
-    case .pending(let unit, _):
+    case .pending(let unit, _, _):
       guard !reads.contains(where: { $0.scanner == read.scanner }) else {
         reads.append(read)
         return enterDoubt([unit], .secondMessage, now)
@@ -175,7 +189,9 @@ struct Tracking: Sendable {
       return []
     case .early:
       return [enterDoubt([], .messageWithoutTrigger, now)]
-    case .pending(let unit, let since):
+    case .pending(let unit, _, true):
+      return [enterDoubt([unit], .latePoll(unit: unit), now)]
+    case .pending(let unit, let since, false):
       let came = reads
       let silent = came.count < scanners.count
       reads = []
@@ -222,7 +238,7 @@ struct Tracking: Sendable {
   }
 
   private mutating func judgeWhenComplete() -> Decision? {
-    guard case .pending(let unit, let since) = state, reads.count == scanners.count else {
+    guard case .pending(let unit, let since, _) = state, reads.count == scanners.count else {
       return nil
     }
     defer { reads = [] }

@@ -128,6 +128,8 @@ public struct BlockSession: Sendable {
   private var toldFault: LinkFault?
   /// Since when there is no link and nothing was said about it; nil: there is, or something was.
   private var untoldSince: Instant?
+  /// When the last poll that was answered had been asked; what the next one shows anew has happened since.
+  private var askedAt: Instant?
   /// When the epoch changed last under a link.
   private var epochAt: Instant?
   private var ordered = HostHeader()
@@ -168,6 +170,7 @@ public struct BlockSession: Sendable {
       hostBlock.count == settings.hostBlock.count
         && plcHeader.count == RegisterMap.headerCount, "a block was read in another length")
     fault = nil
+    askedAt = nil
     heartbeat = hostBlock[RegisterMap.Host.heartbeat]
     // Nothing new is commanded: what the PLC has seen there stays there.
     commandSequence = hostBlock[RegisterMap.Host.commandSequence]
@@ -207,9 +210,10 @@ public struct BlockSession: Sendable {
     proving?.hostBlock = hostBlock
   }
 
-  /// The PLC block's header was read.
-  public mutating func polled(_ header: [UInt16], now: Instant) {
+  /// The PLC block's header was read; the telegram for it went out at `asked`.
+  public mutating func polled(_ header: [UInt16], asked: Instant, now: Instant) {
     precondition(header.count == RegisterMap.headerCount, "a header has ten registers")
+    defer { askedAt = asked }
     if let proving {
       if header[RegisterMap.PLC.heartbeat] != proving.heartbeat
         || header[RegisterMap.PLC.version] != RegisterMap.version
@@ -410,7 +414,7 @@ public struct BlockSession: Sendable {
     }
     if snapshot != linked.snapshot {
       linked.snapshot = snapshot
-      events.append(.changed(snapshot))
+      events.append(.changed(snapshot, after: askedAt))
     }
     guard mapKnown else { return true }
     guard let taken = linked.verdicts.reached(snapshot.verdictTaken),

@@ -177,12 +177,13 @@ struct LinkWorker: ~Copyable {
 
   private mutating func poll(_ peer: Int) throws(LinkFailure) {
     for telegram in peers[peer].plan {
+      let asked = Instant.now
       let words = try read(telegram.read, peer)
       let now = Instant.now
       for position in telegram.sessions {
         let index = peers[peer].sessions.lowerBound + position
         let header = sessions[index].settings.plcHeader
-        sessions[index].polled(telegram.part(header, of: words) ?? [], now: now)
+        sessions[index].polled(telegram.part(header, of: words) ?? [], asked: asked, now: now)
         try check(index)
         // A ring that wraps takes two telegrams; what the PLC writes meanwhile waits for the next poll.
         for _ in 0..<2 {

@@ -104,7 +104,8 @@ public struct Reckoning: Sendable {
       // A unit whose record the kill has cost counts as 15.
       let high =
         taken + withoutVerdict + withdrawn.count { $0.firstVerdict == verdict }
-        + (verdict == VerdictNumber.inDoubt ? kills + forgotten.count + cutOff.count : 0)
+        + (VerdictNumber.ofWithdrawal.contains(verdict) ? forgotten.count + cutOff.count : 0)
+        + (verdict == VerdictNumber.inDoubt ? kills : 0)
       let said =
         verdict == VerdictNumber.accept
         ? station["accepted"].integer
@@ -158,20 +159,27 @@ public struct Reckoning: Sendable {
     for (serial, state) in said.sorted(by: { $0.key < $1.key }) {
       serialsCompared += 1
       let units = bearers[serial] ?? []
-      let allowed = Reckoning.states(of: units)
       if units.contains(where: { $0.end == .passed }) { commissionedByTruth += 1 }
       if state == .state("commissioned") { commissioned += 1 }
-      guard !allowed.contains(state) else { continue }
+      guard let difference = Reckoning.difference(of: serial, state, units) else { continue }
       agree = false
-      let story = units.map(Reckoning.story).joined(separator: "; then ")
-      let may = allowed.map(Reckoning.word).sorted().joined(separator: " or ")
-      differences.append(
-        "serial \(serial): \(Reckoning.word(state)) by the daemon, \(may) by truth (\(story))")
+      differences.append(difference)
     }
     rows.append(
       Row(
         name: "of the serials asked", truth: commissionedByTruth, daemon: commissioned,
         agrees: agree))
+  }
+
+  /// What is wrong with a serial's state after what happened to the units that bore it, nil when nothing is.
+  public static func difference(
+    of serial: String, _ state: SerialState, _ units: [Truth.Unit]
+  ) -> String? {
+    let allowed = states(of: units)
+    if allowed.contains(state) { return nil }
+    let story = units.map(story).joined(separator: "; then ")
+    let may = allowed.map(word).sorted().joined(separator: " or ")
+    return "serial \(serial): \(word(state)) by the daemon, \(may) by truth (\(story))"
   }
 
   /// The states that a serial may be in, after what happened to the units that bore it.
@@ -211,7 +219,8 @@ public struct Reckoning: Sendable {
     }
   }
 
-  private static func story(_ unit: Truth.Unit) -> String {
+  /// What happened to a unit, in a phrase.
+  public static func story(_ unit: Truth.Unit) -> String {
     var story = "unit \(unit.number.map(String.init) ?? "not counted"), \(unit.pack.fault.rawValue)"
     if let first = unit.firstVerdict { story += ", verdict \(first)" }
     if let last = unit.lastVerdict, last != unit.firstVerdict { story += ", then \(last)" }

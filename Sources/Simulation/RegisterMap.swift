@@ -94,6 +94,8 @@ public enum VerdictNumber {
   public static let inDoubt: UInt16 = 15
   /// Verdicts on what was read alone: no-read, several codes, not GS1, wrong batch data, unknown, wrong symbology.
   public static let ofRead: Set<UInt16> = [2, 3, 4, 5, 6, 7, 8, 14]
+  /// Verdicts that take an accept back: the line not permitted, tracking in doubt, storage fault (contract, "Withdrawing").
+  public static let ofWithdrawal: Set<UInt16> = [12, 15, 16]
   /// The highest one in use.
   public static let highest: UInt16 = 16
 }

@@ -125,9 +125,11 @@ struct Rig {
   }
 
   /// Changes the PLC's header and lets the line see it.
-  mutating func plc(_ change: (inout PLCSnapshot) -> Void) {
+  ///
+  /// The poll before was asked at `earliest`.
+  mutating func plc(after earliest: Instant? = nil, _ change: (inout PLCSnapshot) -> Void) {
     change(&snapshot)
-    step(.plc(station: 0, .changed(snapshot)))
+    step(.plc(station: 0, .changed(snapshot, after: earliest)))
   }
 
   mutating func release() {
@@ -138,8 +140,8 @@ struct Rig {
     }
   }
 
-  mutating func trigger() {
-    plc { $0.lastUnit = Counter.next(after: $0.lastUnit) }
+  mutating func trigger(after earliest: Instant? = nil) {
+    plc(after: earliest) { $0.lastUnit = Counter.next(after: $0.lastUnit) }
   }
 
   mutating func message(_ bytes: [UInt8], scanner: Int = 0) {

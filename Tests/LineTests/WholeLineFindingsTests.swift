@@ -4,6 +4,74 @@ import Testing
 
 /// What whole lines in virtual time found (`make sim`), each as small as it can be.
 @Suite struct WholeLineFindingsTests {
+  /// Seed 2770899626: a unit that triggered during a doubt, whose end a late answer of the PLC hid.
+  @Test func aTriggerThatALatePollShowsIsNoUnitOfTheTimeAfterTheDoubt() {
+    var rig = Rig.running()
+    let asked = rig.now
+    rig.message(Rig.scan("S00001"))
+    rig.wait(milliseconds: 100)
+    rig.plc {
+      $0.permitObeyed = false
+      $0.inputs = []
+    }
+    rig.wait(milliseconds: 1000)
+    rig.release()
+    #expect(rig.permit)
+    rig.trigger(after: asked)
+    #expect(rig.verdict(of: 1) == .trackingInDoubt)
+    #expect(!rig.permit)
+    // Unit 2 is not judged either, by whatever message.
+    #expect(rig.unit(Rig.scan("S00002")) == .trackingInDoubt)
+  }
+
+  /// Seed 3728771542: the process stood still, a scanner that is silent by design may have been silent or not, and the
+  /// message that was read first belonged to the unit before.
+  @Test(arguments: [true, false]) func aLatePollGivesNoUnitTheMessageOfAnother(isEarly: Bool) {
+    var station = Rig.station
+    station.silentIsDoubt = false
+    var rig = Rig.running(station: station)
+    rig.trigger()
+    rig.wait(milliseconds: 41)
+    #expect(rig.verdict(of: 1) == .noRead)
+    let asked = rig.now + .milliseconds(-40)
+    rig.now = rig.now + .milliseconds(60)
+    // Of unit 1, and of unit 2 already: who can tell?
+    if isEarly { rig.message(Rig.scan("S00001")) }
+    rig.now = rig.now + .milliseconds(4)
+    rig.trigger(after: asked)
+    if !isEarly { rig.message(Rig.scan("S00001")) }
+    #expect(rig.verdict(of: 2) == .trackingInDoubt)
+    #expect(rig.state(1) == .allocated)
+  }
+
+  @Test(arguments: [(0, 30, true), (20, 39, true), (40, 29, true), (40, 30, false), (69, 0, true)])
+  func aMessageIsSurelyAUnitsOwnOnlyBeforeTheNextOneCanTrigger(
+    pollTook: Int, messageAfter: Int, isOwn: Bool
+  ) {
+    // read_timeout 40 and early_read 30 ms: the next trigger comes at least 70 ms after the poll before was asked.
+    var rig = Rig.running()
+    let asked = rig.now
+    rig.now = rig.now + .milliseconds(Int64(pollTook))
+    rig.trigger(after: asked)
+    rig.now = rig.now + .milliseconds(Int64(messageAfter))
+    rig.message(Rig.scan("S00001"))
+    #expect(rig.verdict(of: 1) == (isOwn ? .accept : .trackingInDoubt))
+    #expect(rig.permit == isOwn)
+  }
+
+  @Test func aSlowScannerOnASlowBusIsWaitedForAsLongAsWasPromised() {
+    var station = Rig.station
+    station.readTimeout = .milliseconds(200)
+    station.earlyRead = .zero
+    var rig = Rig.running(station: station)
+    let asked = rig.now
+    rig.now = rig.now + .milliseconds(150)
+    rig.trigger(after: asked)
+    rig.now = rig.now + .milliseconds(199)
+    rig.message(Rig.scan("S00001"))
+    #expect(rig.verdict(of: 1) == .accept)
+  }
+
   @Test func aStopWithoutALinkLeavesNoDeadlineBehindThatTheLoopWouldSpinOn() {
     var rig = Rig.running()
     rig.command(.stop(reason: "test"))

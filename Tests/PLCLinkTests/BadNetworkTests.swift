@@ -33,7 +33,7 @@ import Threads
     #expect(
       bench.wait {
         bench.events.contains {
-          if case .changed(let snapshot) = $0.event { return snapshot.lastUnit == 6 }
+          if case .changed(let snapshot, _) = $0.event { return snapshot.lastUnit == 6 }
           return false
         }
       })
@@ -90,7 +90,7 @@ import Threads
     #expect(
       bench.wait {
         bench.events.contains {
-          if case .changed(let snapshot) = $0.event { return snapshot.lastUnit == 6 }
+          if case .changed(let snapshot, _) = $0.event { return snapshot.lastUnit == 6 }
           return false
         }
       })
@@ -338,7 +338,7 @@ import Threads
     #expect(
       bench.wait {
         bench.events.contains {
-          if case .changed(let snapshot) = $0.event { return snapshot.mapVersion == 2 }
+          if case .changed(let snapshot, _) = $0.event { return snapshot.mapVersion == 2 }
           return false
         }
       })

@@ -177,7 +177,25 @@ import Testing
       bench.events() == [
         .changed(
           PLCSnapshot(
-            mapVersion: 1, permitObeyed: true, lastUnit: 9, inputs: .conveyorMoving, epoch: 7))
+            mapVersion: 1, permitObeyed: true, lastUnit: 9, inputs: .conveyorMoving, epoch: 7),
+          after: bench.unseenSince)
+      ])
+  }
+
+  /// Found by whole lines in virtual time: a trigger that a late answer shows may be older than a doubt that has ended.
+  @Test func aChangeIsToldWithTheMomentSinceWhichItMayHaveCome() {
+    let bench = SessionBench()
+    bench.run()
+    // It is asked at this moment, and 10 ms later answered.
+    let last = bench.now
+    bench.poll()
+    bench.now = bench.now + .milliseconds(600)
+    bench.plc(4, 1)
+    bench.poll()
+    #expect(
+      bench.events() == [
+        .changed(
+          PLCSnapshot(mapVersion: 1, lastUnit: 1, epoch: 7), after: last)
       ])
   }
 
@@ -228,7 +246,9 @@ import Testing
     bench.poll()
     #expect(
       bench.events() == [
-        .changed(PLCSnapshot(mapVersion: version, inputs: Inputs(rawValue: 3), epoch: 7))
+        .changed(
+          PLCSnapshot(mapVersion: version, inputs: Inputs(rawValue: 3), epoch: 7),
+          after: bench.unseenSince)
       ])
   }
 
@@ -237,7 +257,10 @@ import Testing
     bench.run()
     bench.plc(0, 2)
     bench.poll()
-    #expect(bench.events() == [.changed(PLCSnapshot(mapVersion: 2, epoch: 7))])
+    #expect(
+      bench.events() == [
+        .changed(PLCSnapshot(mapVersion: 2, epoch: 7), after: bench.unseenSince)
+      ])
     #expect(bench.permit == 0)
     #expect(bench.host(9) == 0)
     bench.plc(0, 1)
@@ -915,7 +938,8 @@ import Testing
     #expect(
       bench.events().dropFirst() == [
         .changed(
-          PLCSnapshot(mapVersion: 1, verdictTaken: 3, outcomeWritten: 1, epoch: 7)),
+          PLCSnapshot(mapVersion: 1, verdictTaken: 3, outcomeWritten: 1, epoch: 7),
+          after: bench.unseenSince),
         .taken(unit: 65504, verdict: 1), .taken(unit: 1, verdict: 2),
         .taken(unit: 2, verdict: 1), .taken(unit: 3, verdict: 2),
         .outcome(sequence: 1, unit: 65504, outcome: 1),
@@ -976,7 +1000,8 @@ import Testing
     for _ in 0..<2 {
       bench.connect()
       bench.plc(1, bench.plc(1) &+ 1)
-      bench.session.polled(bench.read(bench.settings.plcHeader), now: bench.now)
+      bench.session.polled(
+        bench.read(bench.settings.plcHeader), asked: bench.now, now: bench.now)
       #expect(bench.nextWrite() != nil)
       bench.disconnect()
     }

@@ -74,7 +74,7 @@ struct PymodbusTests {
     }
     func shows(_ condition: (PLCSnapshot) -> Bool) -> Bool {
       events.contains { event in
-        if case .changed(let snapshot) = event { return condition(snapshot) }
+        if case .changed(let snapshot, _) = event { return condition(snapshot) }
         return false
       }
     }

@@ -102,7 +102,7 @@ final class BusBench {
     #expect(
       wait {
         self.events.contains { event in
-          if case .changed(let snapshot) = event.event { return snapshot.lastUnit == unit }
+          if case .changed(let snapshot, _) = event.event { return snapshot.lastUnit == unit }
           return false
         }
       })

@@ -67,8 +67,14 @@ final class SessionBench {
 
   // MARK: The connection's side
 
+  /// When the last poll was asked, and the one before it.
+  private var asked: (before: Instant?, last: Instant?) = (nil, nil)
+  /// What the last poll showed anew has happened since.
+  var unseenSince: Instant? { asked.before }
+
   /// Reads the blocks; what there is to write goes out.
   func connect() {
+    asked = (nil, nil)
     session.connected(
       hostBlock: read(settings.hostBlock), plcHeader: read(settings.plcHeader), now: now)
     flush()
@@ -76,13 +82,15 @@ final class SessionBench {
 
   /// One poll, 10 ms after the last; the PLC's heartbeat moves unless `still`.
   func poll(still: Bool = false) {
+    let before = now
     now = now + .milliseconds(10)
     if !still { plc(1, plc(1) &+ 1) }
-    session.polled(read(settings.plcHeader), now: now)
+    session.polled(read(settings.plcHeader), asked: before, now: now)
+    asked = (asked.last, before)
     while let wanted = session.nextRead() {
-      let before = session.nextRead()
+      let wantedBefore = session.nextRead()
       session.outcomeSlots(read(wanted), at: wanted.address, now: now)
-      if session.nextRead() == before { break }
+      if session.nextRead() == wantedBefore { break }
     }
     flush()
   }

@@ -93,6 +93,23 @@ import Testing
     #expect(reckoning.differences.first?.hasPrefix("serial \(serial):") == true)
   }
 
+  /// Found by seeds 803866241 and 3214254547: a stop at another station withdraws with 12 what this PLC, without power,
+  /// never hears of.
+  @Test(arguments: [(12, true), (15, true), (16, true), (6, false), (2, false)])
+  func anAcceptThatAPLCForgotMayBeWithdrawnByWhateverWithdraws(_ verdict: Int, _ agrees: Bool) {
+    var truth = Truth()
+    _ = truth.read(
+      Pack(fault: .none, serial: "A", message: []), number: 1, epoch: 7, now: 0)
+    truth.plc(.verdictTaken(sequence: 1, unit: 1, verdict: 1, held: true), now: 1)
+    truth.plcStarted()
+    truth.gate(0, .reject, now: 2)
+    let reckoning = Reckoning(
+      truth: truth,
+      status: status(units: 1, accepted: 0, passed: 0, rejected: "{\"\(verdict)\":1}"),
+      serials: ["A": .state("in_doubt")], kills: 0)
+    #expect(reckoning.differences.isEmpty == agrees, "\(reckoning.differences)")
+  }
+
   @Test func whatPassedWhileTelegramsWereLostMayBeInDoubt() {
     func account(cutOff: Bool) -> [String] {
       var truth = Truth()

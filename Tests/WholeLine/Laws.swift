@@ -9,16 +9,32 @@ import Simulation
 /// trusts nothing that the daemon says of itself.
 final class Laws {
   /// What the records on disk say of one unit of one epoch.
-  private struct Known {
+  struct Known {
     var verdict: UInt16
     var row: Int32
     var raw: [UInt8]
+    /// The verdict that took the accept back.
+    var withdrawnAs: UInt16?
     var withdrawnAt: Nanoseconds?
-    var hasOutcome = false
+    /// What the PLC said of its end, or 1 for an accept taken where it says nothing.
+    var outcome: UInt16?
     var isMissing = false
+
+    /// The challenge test in which it was sent; 0 none.
+    var challenge: UInt32 = 0
+    /// The test counts it as rejected and seen.
+    var isConfirmed = false
+
+    var hasOutcome: Bool { outcome != nil }
+    /// The verdict that holds at the end.
+    var last: UInt16 { withdrawnAs ?? verdict }
+    /// Whether it counts as passed.
+    var isPassed: Bool {
+      outcome == Line.Outcome.passed.rawValue && last == Verdict.accept.rawValue && !isMissing
+    }
   }
 
-  private struct Key: Hashable {
+  struct Key: Hashable {
     var epoch: UInt16
     var unit: UInt16
   }
@@ -35,7 +51,7 @@ final class Laws {
   var wall: Int64 = 0
 
   /// What is known of one station.
-  private struct Station {
+  struct Station {
     let blocks: BlockSession.Settings
     /// Whether its PLC reports outcomes.
     let hasOutcomes: Bool
@@ -43,27 +59,39 @@ final class Laws {
     var known: [Key: Known] = [:]
     var outcomeOnDisk: [UInt16: UInt16] = [:]
     var permitSent = false
+    /// A release is on disk since this link stands.
+    var mayRise = false
     var unitAtLink: UInt16 = 0
     var healthySince: Nanoseconds?
     var isLinked = false
     var settledUnits = 0
+    var challenge = StationChallenge()
     var truthSeen = 0
 
     func key(_ unit: UInt16) -> Key { Key(epoch: epochOnDisk, unit: unit) }
   }
 
   private let batch: PackedBatch
-  private var stations: [Station]
+  /// Changed by the other laws only.
+  var stations: [Station]
+  /// Whether each start of a batch needs a challenge test.
+  let isChallengedAtStart: Bool
+  /// Challenge tests that were passed.
+  var challengesPassed = 0
   /// A withdrawal or a stop is with the PLC this long after it was recorded, on a healthy link.
   private let reaction: Nanoseconds = .milliseconds(100)
-  private static let storyMax = 200
+  private let storyMax: Int
 
   private var commissioned: Set<Int32> = []
+  /// Whether the permit may rise: a release is on disk since the start, and the loop has heard of no lost link since.
   private var mayRise = false
   private var stopRecordedAt: Nanoseconds?
 
-  init(_ batch: PackedBatch, _ plan: Plan) {
+  /// Of what happens the last `storyMax` things are kept.
+  init(_ batch: PackedBatch, _ plan: Plan, storyMax: Int = 200) {
     self.batch = batch
+    self.storyMax = max(1, storyMax)
+    isChallengedAtStart = plan.settings.challenge.afterBatchStart
     stations = zip(plan.machines, plan.settings.stations).map {
       Station(blocks: $0.link.blocks, hasOutcomes: $1.gateOutcomes)
     }
@@ -74,7 +102,7 @@ final class Laws {
 
   /// Whether a record says that a unit's accept was withdrawn.
   func wasWithdrawn(station: Int, epoch: UInt16, unit: UInt16) -> Bool {
-    stations[station].known[Key(epoch: epoch, unit: unit)]?.withdrawnAt != nil
+    stations[station].known[Key(epoch: epoch, unit: unit)]?.withdrawnAs != nil
   }
 
   func broken(_ sentence: String) {
@@ -83,17 +111,17 @@ final class Laws {
   }
 
   func tell(_ words: @autoclosure @escaping () -> String) {
-    if told.count < Laws.storyMax {
+    if told.count < storyMax {
       told.append((at: now, words: words))
     } else {
       told[toldNext] = (at: now, words: words)
     }
-    toldNext = (toldNext + 1) % Laws.storyMax
+    toldNext = (toldNext + 1) % storyMax
   }
 
   /// The last things that happened, for whoever has to understand a violation.
   var story: [String] {
-    let inOrder = told.count < Laws.storyMax ? told[...] : told[toldNext...] + told[..<toldNext]
+    let inOrder = told.count < storyMax ? told[...] : told[toldNext...] + told[..<toldNext]
     return inOrder.map { "\($0.at / 1_000) µs  \($0.words())" }
   }
 
@@ -120,18 +148,29 @@ final class Laws {
   func linkSays(_ event: PLCEvent, station: Int) {
     switch event {
     case .linked(_, let isNewEpoch, let snapshot):
-      mayRise = false
+      stations[station].mayRise = false
       stations[station].isLinked = true
       stations[station].unitAtLink = snapshot.lastUnit
       tell("link \(station + 1): linked, new epoch \(isNewEpoch), last unit \(snapshot.lastUnit)")
     case .lost(let fault):
-      mayRise = false
+      stations[station].mayRise = false
       stations[station].isLinked = false
       tell("link \(station + 1): lost, \(fault.phrase)")
     case .changed: break
     case .taken, .outcome, .verdictNotTaken, .outcomeUnreadable, .commandDone, .commandNotDone,
       .acceptLate:
       tell("link \(station + 1): \(event)")
+    }
+  }
+
+  /// The line loop takes an event of a link.
+  ///
+  /// A link that is lost takes the permit from all stations, and can do so only from here on: the other links go on by
+  /// themselves, on threads of their own, with what they were ordered before.
+  func loopHears(_ event: PLCEvent) {
+    switch event {
+    case .linked, .lost: mayRise = false
+    default: break
     }
   }
 
@@ -151,10 +190,12 @@ final class Laws {
     var withdrawn = false
     for record in records {
       let station = Int(record.station)
+      challenged(record, station)
       switch record.kind {
       case .epoch: stations[station].epochOnDisk = record.code
       case .permitGiven:
         mayRise = true
+        for index in stations.indices { stations[index].mayRise = true }
         withdrawn = false
         stopRecordedAt = nil
       case .permitWithdrawn, .started:
@@ -164,10 +205,12 @@ final class Laws {
       case .verdict: judged(record, station)
       case .withdrawn:
         let key = stations[station].key(record.unit)
-        if stations[station].known[key].map({ $0.withdrawnAt != nil }) ?? true {
-          broken("law 3: unit \(record.unit) was withdrawn twice, or without a verdict")
+        if stations[station].known[key].map({ $0.withdrawnAs != nil || $0.hasOutcome }) ?? true {
+          broken(
+            "law 3: unit \(record.unit) was withdrawn twice, after its end, or without a verdict")
         }
         stations[station].known[key]?.withdrawnAt = now
+        stations[station].known[key]?.withdrawnAs = record.code
       case .outcomeMissing:
         let key = stations[station].key(record.unit)
         if stations[station].known[key].map({ $0.hasOutcome || $0.isMissing }) ?? true {
@@ -186,7 +229,7 @@ final class Laws {
     let key = stations[station].key(record.unit)
     if stations[station].known[key] != nil { broken("law 3: unit \(record.unit) was judged twice") }
     stations[station].known[key] = Known(
-      verdict: record.code, row: record.row, raw: record.raw)
+      verdict: record.code, row: record.row, raw: record.raw, challenge: record.number)
     guard record.code == Verdict.accept.rawValue else { return }
     let serial = record.row >= 0 ? batch.serial(Int(record.row)) : ""
     if !String(decoding: record.raw, as: UTF8.self).contains("21\(serial)\u{1D}") {
@@ -206,7 +249,8 @@ final class Laws {
     if stations[station].known[key]?.hasOutcome ?? false {
       broken("law 3: unit \(record.unit) ended twice")
     }
-    stations[station].known[key, default: Known(verdict: 15, row: -1, raw: [])].hasOutcome = true
+    stations[station].known[key, default: Known(verdict: 15, row: -1, raw: [])].outcome =
+      record.code
     if record.state == .commissioned { commission(record.row) }
   }
 
@@ -218,7 +262,7 @@ final class Laws {
     if stations[station].known[key].map({ $0.hasOutcome || $0.withdrawnAt != nil }) ?? true {
       broken("law 3: unit \(record.unit) ended by its accept after another end")
     }
-    stations[station].known[key]?.hasOutcome = true
+    stations[station].known[key]?.outcome = Line.Outcome.passed.rawValue
     stations[station].known[key]?.isMissing = false
     if record.state == .commissioned { commission(record.row) }
   }
@@ -264,7 +308,7 @@ final class Laws {
     if permit && isFirst { broken("the first telegram of a connection gives the permit") }
     if permit && !station.permitSent {
       tell("the permit goes out to station \(index + 1)")
-      if !mayRise {
+      if !mayRise || !station.mayRise {
         broken("law 2, 7: the permit rises without a release on disk since start and link")
       }
     }

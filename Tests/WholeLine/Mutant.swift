@@ -10,6 +10,8 @@ package enum Mutant: String, CaseIterable, Sendable {
   case skipsWithdrawals
   /// An accept names the next unit.
   case acceptsNeighbour
+  /// Every reject is said to be seen.
+  case everyRejectSeen
   /// When the link stands again, accepts of units from before are sent again.
   case resendsAccepts
   /// After a restart the verdicts on disk are forgotten.

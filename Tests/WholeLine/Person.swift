@@ -7,6 +7,10 @@ struct Person {
   private var random: SeededRandom
   /// Unasked commands in a million looks.
   var restlessness: Int
+  /// Challenge tests that are not due, in a million looks.
+  var challenges: Int
+  /// Bad packs to be sent, by station, for the challenge tests that run.
+  var packsToSend: [(station: Int, fault: UnitFault)] = []
   /// Everything is mended: no more waiting between stop and release.
   var isMending = false
   /// Stop the line, close the batch, go home.
@@ -21,8 +25,9 @@ struct Person {
   private var closing: Set<UInt64> = []
   private var opening: Set<UInt64> = []
 
-  init(random: SeededRandom, restlessness: Int) {
+  init(random: SeededRandom, restlessness: Int, challenges: Int) {
     self.random = random
+    self.challenges = challenges
     self.restlessness = restlessness
   }
 
@@ -71,7 +76,7 @@ struct Person {
       return [.batchOpen(opened.batch, description: opened.description)]
     }
     if batch.state != .running { return [.batchStart(id: batch.id)] }
-    guard !status.permit else { return [] }
+    guard !status.permit else { return challenge(status) }
     var commands: [LineCommand] = []
     for alarm in status.alarms {
       if alarm.state.isUnacknowledged {
@@ -80,7 +85,33 @@ struct Person {
       }
       if alarm.kind.latches { commands.append(.reset(id: alarm.id)) }
     }
+    for station in status.stations where station.challenge?.due != nil {
+      commands.append(.challengeStart(station: station.name))
+    }
     return commands + [.release]
+  }
+
+  /// Sends the packs of the tests that run, one after the other, and sometimes starts one.
+  private mutating func challenge(_ status: LineStatus) -> [LineCommand] {
+    var commands: [LineCommand] = []
+    for (index, station) in status.stations.enumerated() {
+      guard let challenge = station.challenge else { continue }
+      if !challenge.isRunning {
+        if challenges > 0, random.happens(perMillion: challenges) {
+          commands.append(.challengeStart(station: station.name))
+        }
+        continue
+      }
+      if random.happens(perMillion: 20_000) {
+        commands.append(.challengeCancel(station: station.name, reason: "enough"))
+      }
+      guard !challenge.missing.isEmpty else { continue }
+      let wanted = challenge.missing[random.below(challenge.missing.count)]
+      if let pack = Plan.challengePacks.first(where: { $0.verdict == wanted }) {
+        packsToSend.append((station: index, fault: pack.fault))
+      }
+    }
+    return commands
   }
 
   private mutating func whim(_ status: LineStatus, _ settings: LineSettings) -> LineCommand {

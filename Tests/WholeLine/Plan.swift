@@ -72,13 +72,15 @@ package struct Plan: Sendable {
   var end: Nanoseconds
   /// How much the person does that nobody asked for, in a million looks.
   var restlessness: Int
+  /// How often the person starts a challenge test that is not due, in a million looks.
+  var challenges = 0
 
   static let begin: Nanoseconds = 1_000_000_000
   /// Serials that one station has; more than it can pack in the time.
   private static let share = 400
 
-  /// Everything that follows from a seed.
-  package init(seed: UInt64) {
+  /// Everything that follows from a seed; without challenge tests where they would only change what it made up before.
+  package init(seed: UInt64, hasChallenges: Bool = true) {
     var random = SeededRandom(seed: seed)
     self.seed = seed
     let count = [1, 1, 1, 2, 2, 3][random.below(6)]
@@ -114,6 +116,30 @@ package struct Plan: Sendable {
       ($0.element.at, $0.offset) < ($1.element.at, $1.offset)
     }
     .map(\.element)
+    if hasChallenges { challenge() }
+  }
+
+  /// Packs that a challenge test may ask for, by the verdict that they get.
+  ///
+  /// No duplicate: after the start of a batch there is no serial yet that could come again.
+  static let challengePacks: [(verdict: Verdict, fault: UnitFault)] = [
+    (.noRead, .noRead), (.severalCodes, .twoCodes), (.notGS1, .notGS1), (.wrongGTIN, .wrongGTIN),
+    (.wrongLot, .wrongLot), (.wrongExpiry, .wrongExpiry), (.notInPool, .unknownSerial),
+    (.notDataMatrix, .notDataMatrix),
+  ]
+
+  /// Whether and how the line is challenged; by a stream of its own, so that the rest of the seed stays what it is.
+  private mutating func challenge() {
+    var random = SeededRandom(seed: seed ^ 0xC4A1_1E46)
+    guard random.below(3) == 0 else { return }
+    challenges = 20_000 + random.below(100_000)
+    let first = random.below(Plan.challengePacks.count)
+    let packs = (0...random.below(3)).map {
+      Plan.challengePacks[(first + 3 * $0) % Plan.challengePacks.count].verdict
+    }
+    settings.challenge = LineSettings.Challenge(
+      packs: packs, afterBatchStart: random.below(2) == 0,
+      timeout: .milliseconds(2000 + Int64(random.below(10_000))))
   }
 
   private static func machine(

@@ -11,13 +11,17 @@ package struct Tally: Sendable {
   private var cuts = 0
   private var faults = 0
   private var verifications = 0
+  private var challenges = 0
 
   /// Nothing was run yet.
   package init() {}
 
   /// Runs the line of a seed.
-  package static func run(seed: UInt64, mutant: Mutant? = nil) -> WholeLine.Result {
-    var line = WholeLine(Plan(seed: seed), mutant: mutant)
+  package static func run(
+    seed: UInt64, mutant: Mutant? = nil, storyMax: Int = 200, hasChallenges: Bool = true
+  ) -> WholeLine.Result {
+    let plan = Plan(seed: seed, hasChallenges: hasChallenges)
+    var line = WholeLine(plan, mutant: mutant, storyMax: storyMax)
     return line.run()
   }
 
@@ -34,6 +38,7 @@ package struct Tally: Sendable {
     cuts += result.cuts
     faults += result.faults
     verifications += result.verifications
+    challenges += result.challenges
   }
 
   /// Hours for which lines were watched.
@@ -43,7 +48,8 @@ package struct Tally: Sendable {
   package var sentence: String {
     """
     \(seeds) seeds, \(steps) steps, \(units) units, \(passed) passed, \(records) records, \(mischief) misfortunes, \
-    \(kills) deaths, \(cuts) of them by power cut, \(faults) disk faults, \(verifications) verifications
+    \(kills) deaths, \(cuts) of them by power cut, \(faults) disk faults, \(verifications) verifications, \
+    \(challenges) challenge tests passed
     """
   }
 

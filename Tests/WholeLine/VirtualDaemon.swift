@@ -225,7 +225,7 @@ struct VirtualDaemon {
       finish(records, now: now, wall: wall, laws: laws)
     case .asleep:
       guard hasWork || now >= min(turnAt, core.deadline?.nanoseconds ?? turnAt) else { return }
-      drain(wall: wall)
+      drain(wall: wall, laws: laws)
       for (id, command) in commands { step(.command(id: id, command, actor: "person"), now, wall) }
       commands.removeAll()
       if messagesLost > 0 {
@@ -372,7 +372,7 @@ struct VirtualDaemon {
   }
 
   /// Oldest first, so that a message and its trigger keep their order.
-  private mutating func drain(wall: Int64) {
+  private mutating func drain(wall: Int64, laws: Laws) {
     while true {
       var earliest = frames.first?.at ?? Int64.max
       var source: Int?
@@ -384,10 +384,11 @@ struct VirtualDaemon {
       }
       if let source {
         let event = links[source].events.removeFirst()
+        laws.loopHears(event.event)
         if case .linked(let generation, let isNewEpoch, _) = event.event {
           linked(generation, isNewEpoch: isNewEpoch, station: source)
         }
-        step(.plc(station: source, event.event), event.at, wall)
+        step(.plc(station: source, said(event.event)), event.at, wall)
       } else if let frame = frames.first {
         frames.removeFirst()
         step(frame.event, frame.at, wall)
@@ -455,6 +456,13 @@ struct VirtualDaemon {
   }
 
   // MARK: Mutants
+
+  private func said(_ event: PLCEvent) -> PLCEvent {
+    guard mutant == .everyRejectSeen, case .outcome(let sequence, let unit, let code) = event,
+      code == Line.Outcome.rejectNotSeen.rawValue
+    else { return event }
+    return .outcome(sequence: sequence, unit: unit, outcome: Line.Outcome.rejected.rawValue)
+  }
 
   private mutating func linked(
     _ generation: LinkGeneration, isNewEpoch: Bool, station: Int

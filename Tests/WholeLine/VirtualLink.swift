@@ -29,6 +29,7 @@ struct VirtualLink {
   /// A telegram under way.
   private struct Flight {
     var telegram: Telegram
+    var askedAt: Nanoseconds
     /// When the PLC carries it out; nil: it has, or never will.
     var executesAt: Nanoseconds?
     var endsAt: Nanoseconds
@@ -60,6 +61,10 @@ struct VirtualLink {
 
   /// Events that a poll has at most, as `LinkWorker` reckons.
   static let eventsPerPollMax = 96
+  /// After so many headers a poll that is due comes first.
+  ///
+  /// A slow PLC answers so late that a header is due again at once. The worker writes one before it polls and one after.
+  static let headersPerPollMax = 2
 
   let settings: Settings
   private(set) var session: BlockSession
@@ -76,6 +81,8 @@ struct VirtualLink {
   private var pollAt: Nanoseconds = 0
   /// Telegrams written in this connection.
   private var writes = 0
+  /// Headers written since the last poll that were not urgent.
+  private var headers = 0
 
   init(_ settings: Settings, mark: BlockSession.OutcomeMark, now: Nanoseconds) {
     self.settings = settings
@@ -178,7 +185,7 @@ struct VirtualLink {
     let way = 200_000 + Nanoseconds(wire.random.below(600_000))
     let usual = now + 2 * way + wire.lateness
     var flight = Flight(
-      telegram: telegram, executesAt: now + way, endsAt: usual, isAnswered: true,
+      telegram: telegram, askedAt: now, executesAt: now + way, endsAt: usual, isAnswered: true,
       isLate: wire.lateness > 0)
     if wire.isSilent || wire.requestsToLose > 0 {
       flight.executesAt = nil
@@ -206,7 +213,8 @@ struct VirtualLink {
       pollAt = now
     case .serving: break
     case .polling:
-      session.polled(flight.words, now: moment)
+      session.polled(
+        flight.words, asked: Instant(nanoseconds: flight.askedAt), now: moment)
       stage = .readingOutcomes(left: 2)
     case .readingOutcomes(let left):
       if case .read(let read) = flight.telegram {
@@ -245,8 +253,10 @@ struct VirtualLink {
     case .serving:
       takeOrders(now: now)
       if let ending = ending(now: now, turns: turns) { return ending }
-      for urgency in BlockSession.Urgency.allCases {
+      let pollIsFirst = headers >= VirtualLink.headersPerPollMax && now >= pollAt
+      for urgency in BlockSession.Urgency.allCases where urgency != .rest || !pollIsFirst {
         if let write = session.nextWrite(urgency, now: moment, lineTurns: turns) {
+          if urgency == .rest { headers += 1 }
           return .write(write)
         }
       }
@@ -254,9 +264,11 @@ struct VirtualLink {
       guard now >= pollAt else { return nil }
       guard events.count + VirtualLink.eventsPerPollMax <= settings.eventsMax else {
         pollAt = now + settings.poll
+        headers = 0
         return nil
       }
       stage = .polling
+      headers = 0
       return .read(settings.blocks.plcHeader)
     case .polling:
       return .read(settings.blocks.plcHeader)

@@ -53,6 +53,8 @@ package struct WholeLine {
     package var verifications: Int
     /// Records on disk at the end.
     package var records: Int
+    /// Challenge tests that were passed.
+    package var challenges: Int
   }
 
   private let plan: Plan
@@ -76,7 +78,9 @@ package struct WholeLine {
   private var stepsAtMoment = 0
 
   /// A line of this plan that has not begun.
-  package init(_ plan: Plan, mutant: Mutant? = nil) {
+  ///
+  /// `storyMax` of the last things that happened are told when a law is broken.
+  package init(_ plan: Plan, mutant: Mutant? = nil, storyMax: Int = 200) {
     self.plan = plan
     self.mutant = mutant
     var random = SeededRandom(seed: plan.seed ^ 0x5DEE_CE66)
@@ -87,8 +91,9 @@ package struct WholeLine {
     }
     disk = SimulatedDisk(
       plan.batch, isPrinted: plan.settings.orderWindow != nil, random: random.split())
-    person = Person(random: random.split(), restlessness: plan.restlessness)
-    laws = Laws(plan.batch, plan)
+    person = Person(
+      random: random.split(), restlessness: plan.restlessness, challenges: plan.challenges)
+    laws = Laws(plan.batch, plan, storyMax: storyMax)
     waiting = plan.mischief
     self.random = random
     switch mutant {
@@ -118,7 +123,7 @@ package struct WholeLine {
       nanoseconds: now - Plan.begin, units: units.count,
       passed: units.count { $0.end == .passed }, mischief: plan.mischief.count, kills: kills,
       cuts: Int(disk.cuts), faults: Int(disk.faults), verifications: disk.verifications,
-      records: disk.records.count)
+      records: disk.records.count, challenges: laws.challengesPassed)
   }
 
   /// Lets the numbers of some stations begin where a long run has brought them.
@@ -219,6 +224,8 @@ package struct WholeLine {
     advance()
     guard now >= person.nextLook else { return }
     person.look(&daemon, disk: disk, settings: plan.settings, now: now, laws: laws)
+    for pack in person.packsToSend { benches[pack.station].line.ask(for: pack.fault) }
+    person.packsToSend.removeAll()
   }
 
   private mutating func advance() {
@@ -451,6 +458,7 @@ package struct WholeLine {
     if resumeAt != nil { resumeAt = now }
     daemon?.stalledUntil = 0
     person.restlessness = 0
+    person.challenges = 0
     person.isMending = true
     for index in benches.indices { benches[index].line.setFed(false) }
     // A minute is a dozen times what the slowest seed needs; a line that is not back by then never will be.
@@ -566,53 +574,29 @@ package struct WholeLine {
       counters.units -= 1
       counters.rejectedBy[Int(Verdict.trackingInDoubt.rawValue)] -= 1
     }
-    var rejectedBy: [String: JSONValue] = [:]
-    for (verdict, count) in counters.rejectedBy.enumerated() where count > 0 {
-      rejectedBy[String(verdict)] = .number(Double(count))
+    var excuses = Excuses()
+    excuses.unrecordedRejects = rejectsUnrecorded + daemon.rejectsUnrecorded
+    excuses.ordersWereLost = hasLostMessages
+    excuses.coreTookOver = hasFailedDisk
+    excuses.stoodStill = hasPaused || hasStalled
+    laws.reckon(station, truth, counters, excuses)
+    let bearers = Dictionary(grouping: truth.units.filter { $0.pack.serial != nil }) {
+      $0.pack.serial ?? ""
     }
-    let said: JSONValue = .object([
-      "batch": .object(["commissioned": .number(Double(counters.passed))]),
-      "stations": .array([
-        .object([
-          "units": .number(Double(counters.units)), "accepted": .number(Double(counters.accepted)),
-          "passed": .number(Double(counters.passed)), "rejected_by": .object(rejectedBy),
-        ])
-      ]),
-    ])
-    var serials: [String: Reckoning.SerialState] = [:]
-    for unit in truth.units {
-      guard let serial = unit.pack.serial else { continue }
-      let row = pool.row(of: Array(serial.utf8).span)
-      let state = row.map { pool.word(at: $0).state }
+    for (serial, units) in bearers.sorted(by: { $0.key < $1.key }) {
+      let state = pool.row(of: Array(serial.utf8).span).map { pool.word(at: $0).state }
       // Withdrawn on record while it went through the gate unseen, and therefore in doubt although it passed: a loop that
       // stood still says so of what it slept through.
-      if unit.end == .passed, state == .inDoubt, let number = unit.number,
-        laws.wasWithdrawn(station: station, epoch: unit.epoch, unit: number)
-      {
-        continue
+      let isWithdrawn = units.contains { unit in
+        guard unit.end == .passed, let number = unit.number else { return false }
+        return laws.wasWithdrawn(station: station, epoch: unit.epoch, unit: number)
       }
-      serials[serial] = state.map { .state($0.word) } ?? .unknown
-    }
-    // A verdict that no record holds is told by the outcome, and of that a PLC that starts anew knows nothing.
-    let unrecorded = rejectsUnrecorded + daemon.rejectsUnrecorded
-    let reckoning = Reckoning(truth: truth, status: said, serials: serials, kills: unrecorded)
-    let untold = truth.units.count { $0.isForgotten && !$0.isRecorded }
-    let counted = truth.units.count { $0.number != nil }
-    let isExplained = unrecorded > 0 && counters.units >= counted - untold
-    for difference in reckoning.differences {
-      if isExplained, difference.hasPrefix("units:") { continue }
-      // The withdrawals of a core that takes over reach only a PLC that still holds the accepts, and rejects that found no
-      // room in the ring of orders reach none.
-      if hasFailedDisk || hasLostMessages, difference.hasPrefix("verdict ") { continue }
-      // A loop that stood still decides on units that are through the gate, or forgotten by the PLC, and counts them so.
-      if hasStalled || hasPaused, !difference.hasPrefix("law broken"),
-        !difference.hasPrefix("units:"), !difference.hasPrefix("serial ")
+      if isWithdrawn, state == .inDoubt { continue }
+      if let difference = Reckoning.difference(
+        of: serial, state.map { .state($0.word) } ?? .unknown, units)
       {
-        continue
+        laws.broken("reckoning: \(difference)")
       }
-      // Messages that found no room are no-reads of packs that could be read.
-      if hasLostMessages, difference.contains("got verdict 2 though") { continue }
-      laws.broken("reckoning: \(difference)")
     }
     // A process that stands still between trigger and message cannot know which came first; it rejects.
     if !hasPaused, !hasLostMessages, let unit = truth.units.first(where: \.isFalseNoRead) {

@@ -15,6 +15,8 @@ import WholeLine
   @Option(help: "How many seeds; 0: as many as the time allows.") var runs = 0
   @Option(help: "For so many seconds, where no number of seeds is given.") var seconds = 60.0
   @Option(help: "Seeds at one time; 0: one a processor.") var jobs = 0
+  @Option(help: "So many of the last things that happened are told of a broken law.")
+  var story = 200
   @Option(help: "Breaks a law on purpose, which has to be found.") var mutant: String?
 
   func run() throws {
@@ -34,6 +36,7 @@ import WholeLine
     print("whole lines from seed \(first), \(jobs) at a time")
     let work = Mutex((next: UInt64(0), tally: Tally(), failures: [String]()))
     let mutantAsked = broken
+    let storyMax = story
     DispatchQueue.concurrentPerform(iterations: jobs) { _ in
       while true {
         let index = work.withLock { state -> UInt64? in
@@ -44,7 +47,7 @@ import WholeLine
           return state.next
         }
         guard let index else { return }
-        let result = Tally.run(seed: first &+ index, mutant: mutantAsked)
+        let result = Tally.run(seed: first &+ index, mutant: mutantAsked, storyMax: storyMax)
         work.withLock { state in
           state.tally.add(result)
           guard !result.violations.isEmpty else { return }
