@@ -10,8 +10,11 @@ internal import Glibc
 public struct DeviceFinder: ~Copyable {
   /// The most devices that are kept; more are passed over, and ``trouble`` says so.
   public static let devicesMax = 1024
-  /// The most events that one call takes in; what is left makes the descriptor readable again.
-  public static let eventsMax = 256
+  /// The most events that one call takes in; what is left keeps the descriptor readable.
+  ///
+  /// Each is looked up in sysfs, about a quarter of a millisecond in a debug build, and scanners that share the thread wait as
+  /// long.
+  public static let eventsMax = 16
   /// Room for events that nobody has read yet, as far as the kernel grants it (net.core.rmem_max).
   ///
   /// An event is about a kilobyte. What overflows is no loss: all is enumerated again.
