@@ -42,6 +42,7 @@ let package = Package(
     .systemLibrary(
       name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
     .target(name: "CToml", linkerSettings: [.linkedLibrary("tomlplusplus")]),
+    .systemLibrary(name: "CUdev", pkgConfig: "libudev", providers: [.apt(["libudev-dev"])]),
 
     // Pure rooms.
     .target(name: "GS1", swiftSettings: pure),
@@ -56,7 +57,8 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Threads", dependencies: ["Line", "CLinux"], swiftSettings: strict),
     .target(
-      name: "Devices", dependencies: ["Line", "Rings", "Threads", "CLinux"], swiftSettings: strict),
+      name: "Devices", dependencies: ["Line", "Rings", "Threads", "CLinux", "CUdev"],
+      swiftSettings: strict),
     .target(
       name: "PLCLink", dependencies: ["Line", "Rings", "Threads", "CModbus", "CLinux"],
       swiftSettings: strict),
@@ -75,7 +77,7 @@ let package = Package(
     .executableTarget(name: "linewardd", dependencies: ["Daemon"], swiftSettings: strict),
     .executableTarget(
       name: "lineward",
-      dependencies: ["Control", "GS1", "Line", "Records", "CLinux", argumentParser],
+      dependencies: ["Control", "Devices", "GS1", "Line", "Records", "CLinux", argumentParser],
       swiftSettings: strict),
     .executableTarget(
       name: "linewardsim", dependencies: ["Simulation", "Control", "CLinux", argumentParser],
@@ -120,7 +122,7 @@ let package = Package(
       name: "RecordsTests", dependencies: ["Records", "Line", "Alarms", grdb, grdbSQLite, crypto],
       swiftSettings: strict),
     .testTarget(
-      name: "DevicesTests", dependencies: ["Devices", "Line", "Rings", "CLinux"],
+      name: "DevicesTests", dependencies: ["Devices", "Line", "Rings", "CLinux", "CUdev"],
       swiftSettings: strict),
     .testTarget(
       name: "PLCLinkTests", dependencies: ["PLCLink", "Line", "Rings", "Threads", "CLinux"],

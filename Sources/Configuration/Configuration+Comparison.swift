@@ -30,9 +30,12 @@ extension Configuration {
     where !stations.contains(where: { $0.plc == index }) && !isSecondStop(plc: index) {
       remarks.append("no [[station]] uses PLC \(Key.quoted(plc.name))")
     }
-    for scanner in scanners where !scanner.device.utf8.contains(UInt8(ascii: "/")) {
+    for scanner in scanners {
+      guard case .path(let path) = scanner.device, !path.utf8.contains(UInt8(ascii: "/")) else {
+        continue
+      }
       remarks.append(
-        "scanner \(Key.quoted(scanner.name)): the device \(Key.quoted(scanner.device)) is no path; "
+        "scanner \(Key.quoted(scanner.name)): the device \(Key.quoted(path)) is no path; "
           + "it would be e.g. /dev/ttyACM0")
     }
     for station in stations {

@@ -18,9 +18,9 @@ extension Configuration {
       text += "\n\n" + comment(table.sentence)
       text += heading(table.name, repeats: table.repeats) + "\n"
       for key in Key.all where key.table == table.name {
-        // A key that can only be refused is no help in a file to start from.
-        if case .all = key.notBuilt { continue }
         text += "\n" + comment(sampleComment(key))
+        // A match would stand beside the device that it takes the place of.
+        if case .table = key.kind { text += "# " }
         text += "\(key.name) = \(key.fallbackText ?? key.example)\n"
       }
     }

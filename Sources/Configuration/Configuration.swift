@@ -44,8 +44,8 @@ public struct Configuration: Sendable, Hashable {
   public struct Scanner: Sendable, Hashable {
     /// Its name.
     public var name: String
-    /// Its device path.
-    public var device: String
+    /// Its device.
+    public var device: Device
     /// Bits a second.
     public var baud: Int
     /// What stands before each message.
@@ -58,6 +58,41 @@ public struct Configuration: Sendable, Hashable {
     public var requireSymbology: [UInt8]
     /// What stands between data and grade; empty: no grade.
     public var gradeSeparator: [UInt8]
+
+    /// How its device is named.
+    public enum Device: Sendable, Hashable {
+      /// A path.
+      case path(String)
+      /// What the device has to be.
+      case match(Match)
+
+      /// The device, as a person would name it.
+      public var phrase: String {
+        switch self {
+        case .path(let path): path
+        case .match(let match): match.phrase
+        }
+      }
+    }
+
+    /// `match`: what the device has to be; at least one field is there.
+    public struct Match: Sendable, Hashable {
+      /// USB vendor, four hex digits in lower case.
+      public var vendor: String?
+      /// Product, four hex digits in lower case; never without vendor.
+      public var product: String?
+      /// Serial number, exact to the case.
+      public var serial: String?
+      /// The port it is plugged into.
+      public var port: String?
+
+      var phrase: String {
+        [
+          vendor.map { "vendor \($0)" }, product.map { "product \($0)" },
+          serial.map { "serial \($0)" }, port.map { "port \($0)" },
+        ].compactMap(\.self).joined(separator: ", ")
+      }
+    }
   }
 
   /// `[[plc]]`.

@@ -126,14 +126,18 @@ extension Key {
       sentence: "How it is connected; a USB scanner in its serial (CDC) mode is \"serial\".",
       notBuilt: .words(["hid", "keyboard", "tcp"])),
     Key(
-      table: "scanner", name: "device", kind: .text(1...4096), fallback: .required,
+      table: "scanner", name: "device", kind: .text(1...4096), fallback: .none,
       sentence: """
-        Its device; a path below /dev/serial/by-id stays the same when the scanner is plugged in elsewhere. It need \
-        not be there at the start.
+        Its device, needed where there is no match; a path below /dev/serial/by-id stays the same when the scanner is \
+        plugged in elsewhere. It need not be there at the start.
         """, example: "\"/dev/serial/by-id/usb-MAKER_MODEL_SERIAL-if00\""),
     Key(
-      table: "scanner", name: "match", kind: .table, fallback: .none,
-      sentence: "USB vendor, product and serial number in place of a path.", notBuilt: .all),
+      table: "scanner", name: "match", kind: .table(["vendor", "product", "serial", "port"]),
+      fallback: .none,
+      sentence: """
+        What its device has to be, in place of a path: USB vendor and product as four hex digits, serial number, port \
+        (udev's ID_PATH), as many as it takes to find one device and no other. lineward scanners discover prints it.
+        """, example: "{ vendor = \"05f9\", product = \"2214\", serial = \"S1234\" }"),
     Key(
       table: "scanner", name: "baud",
       kind: .oneOf(bauds), fallback: .number(115_200),

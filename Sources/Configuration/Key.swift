@@ -22,8 +22,8 @@ struct Key {
     case texts
     /// A text, or a list of texts.
     case textOrTexts
-    /// A table.
-    case table
+    /// A table of texts; these keys may stand in it.
+    case table([String])
   }
 
   /// A value that a key may have.
@@ -61,7 +61,6 @@ struct Key {
     case words([String])
     /// Everything but what stands when the key is left out.
     case allButFallback
-    case all
   }
 
   /// The table it stands in: `line`, or `scanner` for `[[scanner]]`.
@@ -97,7 +96,7 @@ extension Key {
     case .flag: "true or false"
     case .texts: "a list of texts"
     case .textOrTexts: "a text, or a list of texts"
-    case .table: "a table"
+    case .table(let names): "a table of \(Key.either(names))"
     }
   }
 
@@ -114,7 +113,6 @@ extension Key {
     case .words(let words):
       "Not built yet, and refused: \(words.map(Key.quoted).joined(separator: ", "))."
     case .allButFallback: "Not built yet: anything else than \(fallbackText ?? "") is refused."
-    case .all: "Not built yet, and refused."
     }
   }
 

@@ -15,6 +15,7 @@ extension Reader {
     let stations = all("station").map { station($0) }
     for table in ["scanner", "plc", "station"] { unique(table, "name") }
     unique("scanner", "device")
+    matches(scanners)
     scannersOfOneStation()
     buses(plcs)
     blocks(of: stations, plcs)
@@ -119,8 +120,7 @@ extension Reader {
   private mutating func scanner(_ table: Table) -> Configuration.Scanner? {
     let name = text(table, "scanner.name")
     check(table, "scanner.transport")
-    check(table, "scanner.match")
-    let device = text(table, "scanner.device")
+    let device = device(table)
     let baud = number(table, "scanner.baud")
     let prefix = text(table, "scanner.prefix")
     let suffix = text(table, "scanner.suffix")
@@ -149,6 +149,57 @@ extension Reader {
       name: name, device: device, baud: baud, prefix: Array(prefix.utf8),
       suffix: Array(suffix.utf8), noRead: Array(noRead.utf8),
       requireSymbology: Array(symbology.utf8), gradeSeparator: Array(separator.utf8))
+  }
+
+  /// A path or a match, one of them.
+  private mutating func device(_ table: Table) -> Configuration.Scanner.Device? {
+    let path = text(table, "scanner.device")
+    let match = match(table)
+    switch (table.values["device"], table.values["match"]) {
+    case (nil, nil):
+      fail(
+        "scanner.device", line: table.line,
+        "this key is missing; write e.g. device = \"/dev/serial/by-id/usb-MAKER_MODEL_SERIAL-if00\", "
+          + "or match, as lineward scanners discover prints it")
+      return nil
+    case (.some, let both?):
+      fail("scanner.match", both, "device names the scanner already; write one of the two")
+      return nil
+    case (.some, nil): return path.map { .path($0) }
+    case (nil, .some): return match.map { .match($0) }
+    }
+  }
+
+  private mutating func match(_ table: Table) -> Configuration.Scanner.Match? {
+    guard var fields = fields(table, "scanner.match") else { return nil }
+    let places = table.fields["match"] ?? [:]
+    var isRight = true
+    for name in ["vendor", "product"] {
+      guard let text = fields[name], let place = places[name] else { continue }
+      guard text.utf8.count == 4, text.utf8.allSatisfy(Self.isHexDigit) else {
+        fail(
+          "scanner.match.\(name)", place,
+          "\(Key.quoted(text)) has to be four hex digits, e.g. \"05f9\"")
+        isRight = false
+        continue
+      }
+      fields[name] = text.lowercased()
+    }
+    if let product = places["product"], places["vendor"] == nil {
+      fail(
+        "scanner.match.product", product,
+        "a product number says nothing without its vendor; write vendor with it")
+      isRight = false
+    }
+    guard isRight else { return nil }
+    return Configuration.Scanner.Match(
+      vendor: fields["vendor"], product: fields["product"], serial: fields["serial"],
+      port: fields["port"])
+  }
+
+  private static func isHexDigit(_ byte: UInt8) -> Bool {
+    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+      || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
   }
 
   /// ISO/IEC 15424: `]`, a code character, a modifier.
@@ -426,6 +477,20 @@ extension Reader {
       } else {
         seen[text] = value.line
       }
+    }
+  }
+
+  /// Two scanners with one match would find one device.
+  private mutating func matches(_ scanners: [Configuration.Scanner?]) {
+    var seen: [Configuration.Scanner.Match: Int] = [:]
+    for (scanner, table) in zip(scanners, all("scanner")) {
+      guard let scanner, case .match(let match) = scanner.device else { continue }
+      if let line = seen[match] {
+        fail(
+          "scanner.match", line: table.line(of: "match"),
+          "this is the match of another scanner already, in line \(line)")
+      }
+      seen[match] = seen[match] ?? table.line(of: "match")
     }
   }
 

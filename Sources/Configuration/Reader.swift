@@ -1,9 +1,11 @@
 /// Takes a flat document apart by the table of keys, and collects everything that is wrong with it.
 struct Reader {
-  /// One table of the file: its values and lists by key name.
+  /// One table of the file: its values, lists and inner tables by key name.
   struct Table {
     var values: [String: Document.Value] = [:]
     var lists: [String: [Document.Value]] = [:]
+    /// What stands in a table of this table: by the name of that and its own.
+    var fields: [String: [String: Document.Value]] = [:]
     /// Where it begins; 0 when the file does not have it.
     var line = 0
 
@@ -21,6 +23,9 @@ struct Reader {
   static let tablesMax = 64
   /// More problems than a person would read at once are counted only.
   static let problemsMax = 100
+
+  /// Longer texts of an inner table were made by a fault; udev's longest are far below.
+  static let fieldLengthMax = 512
 
   let file: String
   private(set) var problems: [ConfigurationProblem] = []
@@ -132,12 +137,32 @@ struct Reader {
       fail("\(table).\(name)", value, "there is no such key" + Reader.nearest(name, names))
       return
     }
-    guard steps.count == 2 else { return }
+    guard steps.count == 2 else {
+      keep(value, inner: steps, table: table)
+      return
+    }
     if steps[1].place == nil {
       tables[table]?[index].values[name] = value
     } else {
       tables[table]?[index].lists[name, default: []].append(value)
     }
+  }
+
+  /// Puts a value into a table of its table.
+  private mutating func keep(_ value: Document.Value, inner steps: [Step], table: String) {
+    let name = steps[1].name
+    // What stands in a list, or where there can be no table, is wrong by that already.
+    guard steps.count == 3, steps[1].place == nil, steps[2].place == nil,
+      let key = Key.all.first(where: { $0.table == table && $0.name == name }),
+      case .table(let names) = key.kind
+    else { return }
+    guard names.contains(steps[2].name) else {
+      fail(
+        "\(key.path).\(steps[2].name)", value,
+        "there is no such key" + Reader.nearest(steps[2].name, names))
+      return
+    }
+    tables[table]?[steps[0].place ?? 0].fields[name, default: [:]][steps[2].name] = value
   }
 
   /// `; did you mean "…"?` where a name is close.
@@ -198,8 +223,6 @@ struct Reader {
         key.path, value,
         "this is not built yet; leave the key out, or write \(key.name) = \(key.fallbackText ?? "")"
       )
-    case (.all, _):
-      fail(key.path, value, "this is not built yet; leave the key out")
     default:
       return setting
     }
@@ -297,6 +320,39 @@ struct Reader {
   mutating func flag(_ table: Table, _ path: String) -> Bool? {
     if case .flag(let flag) = setting(table, path) { return flag }
     return nil
+  }
+
+  /// The texts of an inner table by name, checked; nil when it is left out or after a problem.
+  mutating func fields(_ table: Table, _ path: String) -> [String: String]? {
+    guard let value = table.values[key(path).name] else { return nil }
+    guard setting(table, path) != nil else { return nil }
+    var texts: [String: String] = [:]
+    var isWhole = true
+    for (name, field) in table.fields[key(path).name] ?? [:] {
+      guard case .string(let text) = field.content else {
+        fail(
+          "\(path).\(name)", field,
+          "this is \(field.content.phrase), but has to be a text, in quotes")
+        isWhole = false
+        continue
+      }
+      guard (1...Reader.fieldLengthMax).contains(text.utf8.count),
+        !text.unicodeScalars.contains(where: \.isControl)
+      else {
+        fail(
+          "\(path).\(name)", field,
+          "this has to be a text of 1 to \(Reader.fieldLengthMax) bytes without control characters")
+        isWhole = false
+        continue
+      }
+      texts[name] = text
+    }
+    guard isWhole else { return nil }
+    if texts.isEmpty {
+      fail(path, value, "this table is empty; it takes one key at least")
+      return nil
+    }
+    return texts
   }
 
   mutating func texts(_ table: Table, _ path: String) -> [String]? {

@@ -258,6 +258,29 @@ public struct Render: Sendable {
       }, numeric: [2])
   }
 
+  /// What is plugged in, each with the lines that name it in the configuration.
+  public func discovered(_ reply: DiscoveredReply) -> [String] {
+    var lines: [String] = []
+    for device in reply.devices {
+      let kind = [device.vendor, device.product].compactMap(\.self).joined(separator: ":")
+      let names = [device.maker, device.name].compactMap(\.self).joined(separator: " ")
+      // A port of the machine itself has nothing that could have a serial number.
+      let serial = device.serial.map { "serial \($0)" }
+      let parts = [
+        device.transport, kind, names, serial ?? (device.vendor == nil ? "" : "no serial number"),
+        device.port.map { "port \($0)" } ?? "",
+      ]
+      lines.append(
+        bold(plain(device.device)) + "  "
+          + parts.filter { !$0.isEmpty }.map { plain($0) }.joined(separator: ", "))
+      // To be pasted as they are: a device's texts have no control characters, but may be long.
+      lines += device.configuration.map { "  " + plain($0, 4096) } + [""]
+    }
+    if reply.devices.isEmpty { lines += ["Nothing is plugged in that may be a scanner.", ""] }
+    if !reply.trouble.isEmpty { lines += [sentence(reply.trouble, end: "."), ""] }
+    return Array(lines.dropLast())
+  }
+
   /// PLCs and their health.
   public func plcs(_ plcs: [PLCReply]) -> [String] {
     guard !plcs.isEmpty else { return ["No PLC is configured."] }

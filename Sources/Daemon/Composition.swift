@@ -248,7 +248,7 @@ final class Composition: Sendable {
     _ scanner: Configuration.Scanner
   ) -> ScannerBank.Scanner {
     ScannerBank.Scanner(
-      name: scanner.name, device: scanner.device, baud: scanner.baud, prefix: scanner.prefix,
+      name: scanner.name, device: scanner.device.phrase, baud: scanner.baud, prefix: scanner.prefix,
       suffix: scanner.suffix)
   }
 

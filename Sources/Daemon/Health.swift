@@ -13,7 +13,7 @@ extension Composition {
   {
     zip(configuration.scanners, bank.health).map { scanner, health in
       ScannerReply(
-        name: scanner.name, transport: "serial", device: scanner.device,
+        name: scanner.name, transport: "serial", device: scanner.device.phrase,
         online: health.onlineSince != nil, reason: health.fault, messages: Int(health.messages),
         lastMessageAt: health.lastMessageAt.map { text(of: $0) })
     }

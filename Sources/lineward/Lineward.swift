@@ -9,8 +9,8 @@ struct Lineward: ParsableCommand {
     commandName: "lineward",
     abstract: "Watch and run a packaging line that linewardd guards.",
     discussion: """
-      Every command asks the daemon over its control socket; gs1 check, records check-export and \
-      records replay work without it, and records verify and export with a directory.
+      Every command asks the daemon over its control socket; gs1 check, scanners discover, records \
+      check-export and records replay work without it, and records verify and export with a directory.
 
       Exit status: 0 done; 1 answered "no"; 64 wrong usage; 65 bad input data; 69 daemon not \
       reachable; 75 refused now, try later; 77 not permitted; 78 bad configuration.

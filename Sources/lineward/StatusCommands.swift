@@ -33,7 +33,8 @@ struct UnitCommand: ParsableCommand {
 
 /// `scanners`.
 struct Scanners: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Show the scanners and their health.")
+  static let configuration = CommandConfiguration(
+    abstract: "Show the scanners and their health.", subcommands: [Discover.self])
 
   @OptionGroup var options: GlobalOptions
 

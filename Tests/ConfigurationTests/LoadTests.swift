@@ -20,7 +20,7 @@ import Testing
             shared: []),
           scanners: [
             .init(
-              name: "camera-1", device: "/dev/ttyACM0", baud: 115_200, prefix: [],
+              name: "camera-1", device: .path("/dev/ttyACM0"), baud: 115_200, prefix: [],
               suffix: [0x0D, 0x0A], noRead: Array("NOREAD".utf8),
               requireSymbology: Array("]d2".utf8), gradeSeparator: [])
           ],
@@ -126,7 +126,7 @@ import Testing
     #expect(
       configuration.scanners.first
         == .init(
-          name: "left", device: "/dev/ttyUSB0", baud: 9600, prefix: [2], suffix: [3],
+          name: "left", device: .path("/dev/ttyUSB0"), baud: 9600, prefix: [2], suffix: [3],
           noRead: [0x3F], requireSymbology: [], gradeSeparator: [9]))
     #expect(
       configuration.plcs.last
@@ -247,7 +247,7 @@ import Testing
       duration_minutes = 60
       """
     var expected = try File().load()
-    expected.scanners[0].device = "/dev/serial/by-id/..."
+    expected.scanners[0].device = .path("/dev/serial/by-id/...")
     expected.plcs[0].transport = .tcp(host: "127.0.0.1", port: 502)
     #expect(try Configuration.parse(Array(text.utf8), file: "lineward.toml") == expected)
   }

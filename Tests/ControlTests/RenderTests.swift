@@ -104,6 +104,33 @@ struct RenderTests {
     try expectSaved("unit.txt", render.unit(unit))
   }
 
+  @Test("what is plugged in")
+  func discovered() throws {
+    let scanner = DiscoveredReply.Device(
+      device: "/dev/ttyACM0", transport: "serial", vendor: "05f9", product: "2214",
+      serial: "S1\u{1B}[2J",
+      port: "pci-0000:00:14.0-usb-0:1:1.0", maker: "Datalogic", name: "Matrix 210N",
+      byID: "/dev/serial/by-id/usb-1", profile: "datalogic",
+      configuration: ["[[scanner]]", "name = \"scanner-1\"", "match = { serial = \"S1\" }"])
+    let port = DiscoveredReply.Device(
+      device: "/dev/ttyS0", transport: "serial", vendor: nil, product: nil, serial: nil, port: nil,
+      maker: nil, name: nil, byID: nil, profile: nil,
+      configuration: ["[[scanner]]", "device = \"/dev/ttyS0\""])
+    try expectSaved(
+      "discovered.txt",
+      render.discovered(
+        DiscoveredReply(devices: [scanner, port], trouble: "udev does not run here")))
+    #expect(
+      render.discovered(DiscoveredReply(devices: [], trouble: "")) == [
+        "Nothing is plugged in that may be a scanner."
+      ])
+    #expect(
+      Wire.json(DiscoveredReply(devices: [port], trouble: ""))
+        == #"{"devices":[{"by_id":null,"configuration":["[[scanner]]","device = \"/dev/ttyS0\""],"#
+        + #""device":"/dev/ttyS0","maker":null,"name":null,"port":null,"product":null,"#
+        + #""profile":null,"serial":null,"transport":"serial","vendor":null}],"trouble":""}"#)
+  }
+
   @Test("devices")
   func devices() throws {
     try expectSaved(
