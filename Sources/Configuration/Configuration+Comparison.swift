@@ -30,7 +30,8 @@ extension Configuration {
     where !stations.contains(where: { $0.plc == index }) && !isSecondStop(plc: index) {
       remarks.append("no [[station]] uses PLC \(Key.quoted(plc.name))")
     }
-    for scanner in scanners where !scanner.device.utf8.contains(UInt8(ascii: "/")) {
+    for scanner in scanners
+    where scanner.transport == .serial && !scanner.device.utf8.contains(UInt8(ascii: "/")) {
       remarks.append(
         "scanner \(Key.quoted(scanner.name)): the device \(Key.quoted(scanner.device)) is no path; "
           + "it would be e.g. /dev/ttyACM0")

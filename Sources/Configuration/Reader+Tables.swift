@@ -15,6 +15,7 @@ extension Reader {
     let stations = all("station").map { station($0) }
     for table in ["scanner", "plc", "station"] { unique(table, "name") }
     unique("scanner", "device")
+    unique("scanner", "listen")
     scannersOfOneStation()
     buses(plcs)
     blocks(of: stations, plcs)
@@ -114,57 +115,6 @@ extension Reader {
     // Names out of a directory may have blanks; these two only come from several names in one text.
     return !parts[1].isEmpty
       && !parts[1].unicodeScalars.contains { $0.isControl || $0 == ":" || $0 == "," }
-  }
-
-  private mutating func scanner(_ table: Table) -> Configuration.Scanner? {
-    let name = text(table, "scanner.name")
-    check(table, "scanner.transport")
-    check(table, "scanner.match")
-    let device = text(table, "scanner.device")
-    let baud = number(table, "scanner.baud")
-    let prefix = text(table, "scanner.prefix")
-    let suffix = text(table, "scanner.suffix")
-    let noRead = text(table, "scanner.no_read")
-    let symbology = text(table, "scanner.require_symbology")
-    let separator = text(table, "scanner.grade_separator")
-    if let symbology, !symbology.isEmpty, !isIdentifier(Array(symbology.utf8)) {
-      fail(
-        "scanner.require_symbology", line: table.line(of: "require_symbology"),
-        "\(Key.quoted(symbology)) is no AIM identifier; write e.g. \"]d2\", or \"\" for none")
-    }
-    // A message ends at the first suffix, so nothing in front of that can hold one.
-    for (key, value) in [
-      ("prefix", prefix), ("no_read", noRead), ("grade_separator", separator),
-    ] {
-      guard let value, let suffix, contains(value, suffix) else { continue }
-      fail(
-        "scanner.\(key)", line: table.line(of: key),
-        "\(Key.quoted(value)) holds the suffix \(Key.quoted(suffix)), which ends each message; "
-          + "write \(key) without it")
-    }
-    guard let name, let device, let baud, let prefix, let suffix, let noRead, let symbology,
-      let separator
-    else { return nil }
-    return Configuration.Scanner(
-      name: name, device: device, baud: baud, prefix: Array(prefix.utf8),
-      suffix: Array(suffix.utf8), noRead: Array(noRead.utf8),
-      requireSymbology: Array(symbology.utf8), gradeSeparator: Array(separator.utf8))
-  }
-
-  /// ISO/IEC 15424: `]`, a code character, a modifier.
-  private func isIdentifier(_ bytes: [UInt8]) -> Bool {
-    func isLetter(_ byte: UInt8) -> Bool {
-      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-    }
-    func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-    return bytes.count == 3 && bytes[0] == UInt8(ascii: "]") && isLetter(bytes[1])
-      && (isLetter(bytes[2]) || isDigit(bytes[2]))
-  }
-
-  private func contains(_ text: String, _ part: String) -> Bool {
-    let text = Array(text.utf8)
-    let part = Array(part.utf8)
-    return text.indices.contains { text[$0...].starts(with: part) }
   }
 
   private mutating func plc(_ table: Table) -> Configuration.PLC? {
@@ -385,7 +335,7 @@ extension Reader {
   }
 
   /// Whether it can be an IPv4 or IPv6 address; the machine decides when it listens.
-  private func isInDigits(_ text: String) -> Bool {
+  func isInDigits(_ text: String) -> Bool {
     let colons = text.utf8.count { $0 == UInt8(ascii: ":") }
     let dots = text.utf8.count { $0 == UInt8(ascii: ".") }
     return (colons >= 2 || (colons == 0 && dots == 3))
