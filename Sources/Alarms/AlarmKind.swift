@@ -115,7 +115,9 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .scannerFlooding,
-      .scannerUnframed, .scannerDrifted, .scannerRepeating, .epochMissing, .headNotKept, .printFeedLost, .printFeedStalled,
+      .scannerUnframed, .scannerDrifted, .scannerRepeating, .epochMissing,
+      .headNotKept,
+      .printFeedLost, .printFeedStalled,
       .printedTwice,
       .printUnexpected, .printedNotRead, .commandNotDone:
       .medium

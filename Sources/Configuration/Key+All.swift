@@ -227,7 +227,8 @@ extension Key {
         online only while messages come.
         """),
     Key(
-      table: "scanner", name: "heartbeat_ms", kind: .number(500...600_000), fallback: .number(10_000),
+      table: "scanner", name: "heartbeat_ms", kind: .number(500...600_000),
+      fallback: .number(10_000),
       sentence: """
         With heartbeat: the scanner is lost when neither heartbeat nor read came for so long; three times the scanner's own \
         interval is a good value.

@@ -54,7 +54,8 @@ extension Reader {
       if device == nil, table.values["device"] == nil {
         fail(
           "scanner.device", line: table.line,
-          "this key is missing; write e.g. device = \"/dev/serial/by-id/usb-MAKER_MODEL_SERIAL-if00\"")
+          "this key is missing; write e.g. device = \"/dev/serial/by-id/usb-MAKER_MODEL_SERIAL-if00\""
+        )
       }
       return device.map { (.serial, $0) }
     case "tcp":
@@ -216,7 +217,8 @@ extension Reader {
     _ key: String, _ table: Table
   ) {
     let bytes = Array(beginning.utf8)
-    guard bytes.first == UInt8(ascii: "]") || reads.noReads.contains(where: { $0.starts(with: bytes) })
+    guard
+      bytes.first == UInt8(ascii: "]") || reads.noReads.contains(where: { $0.starts(with: bytes) })
     else { return }
     fail(
       "scanner.\(key)", line: table.line(of: key),

@@ -136,10 +136,12 @@ struct Reader {
     }
   }
 
-  /// What a scanner's table leaves out comes from its profile. Errors across keys then name the line of `profile`.
+  /// What a scanner's table leaves out comes from its profile.
+  ///
+  /// Errors across keys then name the line of `profile`.
   private mutating func addProfile(to index: Int, _ folders: [String]) {
     guard let place = tables["scanner"]?[index].values["profile"],
-      case .string(let name) = place.content, !name.isEmpty
+      case .string(let name) = place.content, (1...4096).contains(name.utf8.count)
     else { return }
     let profile: ScannerProfile
     do throws(ConfigurationProblems) {

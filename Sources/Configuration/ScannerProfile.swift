@@ -67,7 +67,8 @@ public struct ScannerProfile: Sendable {
       if access(path, F_OK) == 0 { return try load(path) }
     }
     throw problem(
-      "there is no profile \(Key.quoted(name)) in \(Key.either(folders)); `ls` there shows which there are")
+      "there is no profile \(Key.quoted(name)) in \(Key.either(folders)); `ls` there shows which there are"
+    )
   }
 
   private static func isOfName(_ byte: UInt8) -> Bool {

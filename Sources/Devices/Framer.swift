@@ -36,7 +36,7 @@ public struct Framer: Sendable {
   private var held = 0
   /// The message at hand is too long already; `buffer` then holds only what could be the beginning of its suffix.
   private var dropping = false
-  /// What was held when the last error came; a frame that begins behind it is whole. nil: there was none.
+  /// What was held when the last error came, nil none; a frame that begins behind it is whole.
   private var spoiledAt: Int?
 
   /// Makes a framer; the longest message is at most `Framer.messageLengthMax`.

@@ -65,7 +65,8 @@ struct FramingWatch: Sendable {
 
   private func trouble(now: Instant) -> String? {
     if spoiled >= FramingWatch.spoiledMax {
-      return "sends, and its last \(spoiled) messages came with errors in their characters and were "
+      return
+        "sends, and its last \(spoiled) messages came with errors in their characters and were "
         + "dropped; check cable, baud, data_bits, parity and stop_bits"
     }
     if bytes > FramingWatch.bytesMax {

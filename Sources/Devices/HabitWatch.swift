@@ -11,7 +11,7 @@ struct HabitWatch: Sendable {
   static let habitReads = 20
   /// So many reads in a row against it are told.
   static let againstReads = 10
-  /// So many in a row are how things are now, e.g. after a change of the product.
+  /// So many in a row are how things are now: the product was changed.
   static let newHabitReads = 1000
 
   /// Something about a read that does not change by itself.

@@ -250,7 +250,9 @@ final class ScannerPort {
           cameOnline(descriptor, now: now)
         } else {
           stage = .silent(descriptor, since: now)
-          if told == nil { tellOffline("nothing has come from \(place) yet; its heartbeat is awaited") }
+          if told == nil {
+            tellOffline("nothing has come from \(place) yet; its heartbeat is awaited")
+          }
         }
         return
       }
@@ -270,7 +272,9 @@ final class ScannerPort {
   /// Sends as a whole, or ends the connection: commands are short, and a line that takes none of them is of no use.
   private func sent(_ descriptor: Int32, _ bytes: [UInt8], now: Instant) -> Bool {
     let code = bytes.isEmpty ? 0 : send(descriptor, bytes)
-    if code < 0 { end("\(place) was lost: it takes no commands (\(ScannerBank.words(-code)))", now: now) }
+    if code < 0 {
+      end("\(place) was lost: it takes no commands (\(ScannerBank.words(-code)))", now: now)
+    }
     return code >= 0
   }
 

@@ -55,8 +55,9 @@ struct ScannerSetup: Sendable {
     return .send(command.send)
   }
 
-  /// A message came; true when it is the answer awaited, which begins as it should. Any other answer is a refusal, and a
-  /// read in between changes nothing.
+  /// A message came; true when it is the answer awaited, which begins as it should.
+  ///
+  /// Any other answer is a refusal, and a read in between changes nothing.
   mutating func answered(_ message: UnsafeRawBufferPointer, isAnswer: Bool) -> Bool {
     guard let awaited else { return false }
     if message.count >= awaited.answer.count,

@@ -131,7 +131,9 @@ public struct ScannerSettings: Sendable, Hashable {
 
   /// Whether a message holds what stands between two codes.
   func holdsSeparator(_ message: [UInt8]) -> Bool {
-    guard let first = codeSeparator.first, message.count >= codeSeparator.count else { return false }
+    guard let first = codeSeparator.first, message.count >= codeSeparator.count else {
+      return false
+    }
     return message.indices.contains {
       message[$0] == first && message[$0...].starts(with: codeSeparator)
     }
