@@ -185,14 +185,14 @@ private struct Peer {
         Issue.record("round \(round) brought \(bench.messages)")
         return
       }
+      // Not later: the client is online again as soon as it was offline.
+      bench.forget()
       a.hangUp()
       b.hangUp()
-      bench.forget()
       guard bench.waitFor(.offline, source: 0), bench.waitFor(.offline, source: 1) else {
         Issue.record("the end of round \(round) was missed")
         return
       }
-      bench.forget()
     }
     bench.bank.stop()
     // Descriptors of sockets that lead to one of the two ports; other tests have others.

@@ -57,19 +57,16 @@ import Testing
 
   @Test("each of several no-read texts is one, and a separator between codes makes several of them")
   func textsOfTheScanner() {
-    var rig = Rig.running(scanners: [
-      ScannerSettings(
-        name: "camera-1", noReads: [Array("NR".utf8), Array("?".utf8)], gradeSeparator: [0x7C],
-        codeSeparator: Array(";;".utf8))
-    ])
+    let scanner = ScannerSettings(
+      name: "camera-1", noReads: [Array("NR".utf8), Array("?".utf8)], gradeSeparator: [0x7C],
+      codeSeparator: Array(";;".utf8))
     for (message, verdict) in [
       (Array("NR".utf8), .noRead), (Array("?".utf8), .noRead), ([], .noRead),
       (Array("NOREAD".utf8), .notDataMatrix), (Self.good + Array(";;".utf8), .severalCodes),
       (Self.good + Array("|3.0;;01|".utf8), .severalCodes), (Self.good, .accept),
     ] as [([UInt8], Verdict)] {
+      var rig = Rig.running(scanners: [scanner])
       #expect(rig.unit(message) == verdict, "\(String(decoding: message, as: UTF8.self))")
-      rig.outcome(verdict == .accept ? .passed : .rejected, unit: rig.snapshot.lastUnit)
-      rig.release()
     }
   }
 
