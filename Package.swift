@@ -112,7 +112,8 @@ let package = Package(
       name: "GS1Tests", dependencies: ["GS1", "CAllocations"], resources: [.copy("Fixtures")],
       swiftSettings: strict),
     .testTarget(
-      name: "DaemonTests", dependencies: ["Daemon", "Line", "Alarms", "Records", logging],
+      name: "DaemonTests",
+      dependencies: ["Daemon", "Configuration", "Devices", "Line", "Alarms", "Records", logging],
       swiftSettings: strict),
     .testTarget(
       name: "LineTests", dependencies: ["Line", "Alarms", "Threads"], swiftSettings: strict),

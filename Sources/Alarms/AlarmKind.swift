@@ -33,6 +33,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   case scannerFlooding = 39
   case scannerUnframed = 40
   case epochMissing = 41
+  case scannerDrifted = 60
+  case scannerRepeating = 61
   case printFeedLost = 30
   case printFeedStalled = 31
   case printedTwice = 32
@@ -91,6 +93,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .acceptLate: "accept_late"
     case .scannerFlooding: "scanner_flooding"
     case .scannerUnframed: "scanner_unframed"
+    case .scannerDrifted: "scanner_drifted"
+    case .scannerRepeating: "scanner_repeating"
     case .epochMissing: "plc_epoch_missing"
     case .headNotKept: "head_not_kept"
     case .signingKeyExchanged: "signing_key_exchanged"
@@ -115,7 +119,9 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .scannerFlooding,
-      .scannerUnframed, .epochMissing, .headNotKept, .printFeedLost, .printFeedStalled,
+      .scannerUnframed, .scannerDrifted, .scannerRepeating, .epochMissing,
+      .headNotKept,
+      .printFeedLost, .printFeedStalled,
       .printedTwice,
       .printUnexpected, .printedNotRead, .commandNotDone, .acceptLate:
       .medium
@@ -185,7 +191,11 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .scannerFlooding:
       "Look at the scanner: it sends without pause; check its trigger, its cable and what it is set to send."
     case .scannerUnframed:
-      "Hold the scanner's suffix and baud rate against suffix and baud of its configuration."
+      "Hold the scanner's suffix, baud rate and parity against those of its configuration, and look at the cable."
+    case .scannerDrifted:
+      "Find out who set or exchanged the scanner; hold what it sends against its profile, and reads since against packs."
+    case .scannerRepeating:
+      "Look what lies before the scanner: it sends one code for ever; take it away, or start the scanner anew."
     case .epochMissing:
       "The PLC program has not set its epoch (register 9 of its block); call the PLC programmer."
     case .diskFilling:

@@ -31,7 +31,7 @@ extension Configuration {
       remarks.append("no [[station]] uses PLC \(Key.quoted(plc.name))")
     }
     for scanner in scanners {
-      guard case .path(let path) = scanner.device, !path.utf8.contains(UInt8(ascii: "/")) else {
+      guard case .path(let path)? = scanner.device, !path.utf8.contains(UInt8(ascii: "/")) else {
         continue
       }
       remarks.append(

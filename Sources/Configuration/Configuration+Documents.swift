@@ -120,7 +120,9 @@ extension Configuration {
     case (.oneOf, _): parts.append(key.expectation + ".")
     case (.tenths(let range), _):
       parts.append("\(Key.decimal(range.lowerBound)) to \(Key.decimal(range.upperBound)).")
-    case (.text, _), (.framing, _), (.flag, _), (.texts, _), (.textOrTexts, _), (.table, _): break
+    case (.text, _), (.framing, _), (.framings, _), (.flag, _), (.texts, _), (.textOrTexts, _),
+      (.table, _):
+      break
     }
     return parts.joined(separator: " ")
   }

@@ -42,22 +42,74 @@ public struct Configuration: Sendable, Hashable {
 
   /// `[[scanner]]`.
   public struct Scanner: Sendable, Hashable {
+    /// How it is connected.
+    public enum Transport: Sendable, Hashable {
+      /// By the serial line `device`.
+      case serial
+      /// By HID POS (USB usage page 0x8C), the hidraw node `device`.
+      case hid
+      /// As a keyboard of this layout, the event node `device`.
+      case keyboard(layout: String)
+      /// It listens on this address in digits.
+      case client(host: String, port: UInt16)
+      /// The daemon listens on this address in digits; `only` may connect, nil: anybody.
+      case server(address: String, port: UInt16, only: String?)
+    }
+
+    /// A command of `setup`, and what its answer begins with; empty: none is awaited.
+    public struct Command: Sendable, Hashable {
+      /// The command.
+      public var send: [UInt8]
+      /// What its answer begins with.
+      public var answer: [UInt8]
+    }
+
     /// Its name.
     public var name: String
-    /// Its device.
-    public var device: Device
+    /// The name or path of its profile; empty: none.
+    public var profile = ""
+    /// How it is connected.
+    public var transport = Transport.serial
+    /// Its device; nil where it has none.
+    public var device: Device?
     /// Bits a second.
     public var baud: Int
+    /// 7 or 8.
+    public var dataBits = 8
+    /// `none`, `odd` or `even`.
+    public var parity = "none"
+    /// 1 or 2.
+    public var stopBits = 1
     /// What stands before each message.
     public var prefix: [UInt8]
-    /// What ends each message.
+    /// What ends each message; empty: a pause of `gap`.
     public var suffix: [UInt8]
-    /// Its own no-read text.
-    public var noRead: [UInt8]
+    /// A pause within a message that voids or ends it; nil: none does.
+    public var gap: Duration?
+    /// The longest message in bytes.
+    public var messageMax = 1024
+    /// Its own no-read texts.
+    public var noReads: [[UInt8]]
     /// The AIM identifier each read begins with; empty: any.
     public var requireSymbology: [UInt8]
     /// What stands between data and grade; empty: no grade.
     public var gradeSeparator: [UInt8]
+    /// What stands between several codes in one message; empty: nothing of its own.
+    public var codeSeparator: [UInt8] = []
+    /// What answers to commands begin with.
+    public var answers: [[UInt8]] = []
+    /// What a heartbeat begins with; empty: it sends none.
+    public var heartbeat: [UInt8] = []
+    /// So long without any message, and it is lost; with `heartbeat` only.
+    public var heartbeatWithin = Duration.milliseconds(10_000)
+    /// Sent each time that it was opened.
+    public var setup: [Command] = []
+    /// Each answer comes within this.
+    public var setupTimeout = Duration.milliseconds(2000)
+    /// Sent when it is set up; empty: nothing.
+    public var atOpening: [UInt8] = []
+    /// Sent before it is closed; empty: nothing.
+    public var atClosing: [UInt8] = []
 
     /// How its device is named.
     public enum Device: Sendable, Hashable {

@@ -121,15 +121,24 @@ extension Key {
       table: "scanner", name: "name", kind: .text(1...32), fallback: .required,
       sentence: "Its name, unique among scanners; stations name it.", example: "\"camera-1\""),
     Key(
+      table: "scanner", name: "profile", kind: .text(0...4096), fallback: .text(""),
+      sentence: """
+        What its maker calls it, e.g. "cognex-dataman": a file with values for the keys below that are left out here. \
+        It is looked for in the folder scanners beside this file, then in /usr/share/lineward/scanners; a whole path \
+        works too. "" for none; docs/scanners.md has all.
+        """),
+    Key(
       table: "scanner", name: "transport", kind: .word(["serial", "hid", "keyboard", "tcp"]),
       fallback: .text("serial"),
-      sentence: "How it is connected; a USB scanner in its serial (CDC) mode is \"serial\".",
-      notBuilt: .words(["hid", "keyboard", "tcp"])),
+      sentence: """
+        How it is connected: "serial", also a USB scanner in its serial (CDC) mode; "hid", a USB scanner in its HID POS mode; \
+        "keyboard", one that types (see keyboard-scanners.md); or "tcp", where host or listen says who connects.
+        """),
     Key(
       table: "scanner", name: "device", kind: .text(1...4096), fallback: .none,
       sentence: """
-        Its device, needed where there is no match; a path below /dev/serial/by-id stays the same when the scanner is \
-        plugged in elsewhere. It need not be there at the start.
+        Its device, needed where there is no match, but with "tcp"; a path below /dev/serial/by-id stays the same when the \
+        scanner is plugged in elsewhere. It need not be there at the start.
         """, example: "\"/dev/serial/by-id/usb-MAKER_MODEL_SERIAL-if00\""),
     Key(
       table: "scanner", name: "match", kind: .table(["vendor", "product", "serial", "port"]),
@@ -139,19 +148,63 @@ extension Key {
         (udev's ID_PATH), as many as it takes to find one device and no other. lineward scanners discover prints it.
         """, example: "{ vendor = \"05f9\", product = \"2214\", serial = \"S1234\" }"),
     Key(
+      table: "scanner", name: "layout", kind: .text(1...4096), fallback: .text("us"),
+      sentence: """
+        With "keyboard": the layout that the scanner types in, a file of the installed layouts (us, de, fr, gb) or a whole path.
+        """),
+    Key(
+      table: "scanner", name: "host", kind: .text(1...45), fallback: .none,
+      sentence: """
+        With "tcp": its address in digits, to connect to; a name would make the line depend on a name server. With listen \
+        beside it, the only address that may connect.
+        """, example: "\"192.0.2.20\""),
+    Key(
+      table: "scanner", name: "port", kind: .number(1...65_535), fallback: .none,
+      sentence: "With \"tcp\" and host: its TCP port.", example: "23"),
+    Key(
+      table: "scanner", name: "listen", kind: .text(1...64), fallback: .none,
+      sentence: """
+        With "tcp", where the scanner connects to the daemon: address in digits and port on which the daemon listens, as \
+        "address:port" or "[address]:port". One connection at a time, and a port for each scanner.
+        """, example: "\"192.0.2.5:2112\""),
+    Key(
       table: "scanner", name: "baud",
       kind: .oneOf(bauds), fallback: .number(115_200),
-      sentence: "Bits a second; 8 data bits, no parity, 1 stop bit."),
+      sentence: "Bits a second."),
+    Key(
+      table: "scanner", name: "data_bits", kind: .oneOf([7, 8]), fallback: .number(8),
+      sentence: "Data bits of a character on a serial line."),
+    Key(
+      table: "scanner", name: "parity", kind: .word(["none", "odd", "even"]),
+      fallback: .text("none"),
+      sentence: """
+        The parity bit on a serial line: "none", "odd" or "even". With one, a character that came wrong is noticed and \
+        its message dropped.
+        """),
+    Key(
+      table: "scanner", name: "stop_bits", kind: .oneOf([1, 2]), fallback: .number(1),
+      sentence: "Stop bits on a serial line."),
     Key(
       table: "scanner", name: "prefix", kind: .framing(0...16), fallback: .text(""),
       sentence: "What stands before each message, with TOML's escapes: STX is \"\\u0002\"."),
     Key(
-      table: "scanner", name: "suffix", kind: .framing(1...16), fallback: .text("\r\n"),
-      sentence: "What ends each message."),
+      table: "scanner", name: "suffix", kind: .framing(0...16), fallback: .text("\r\n"),
+      sentence: "What ends each message; \"\" where nothing does but a pause of gap_ms."),
     Key(
-      table: "scanner", name: "no_read", kind: .framing(0...64), fallback: .text("NOREAD"),
+      table: "scanner", name: "gap_ms", kind: .number(5...10_000, or: 0), fallback: .number(0),
       sentence: """
-        What the scanner sends when it saw no code, without prefix and suffix; "" if it sends nothing (see silent_is).
+        A pause so long within a message voids it, or ends it where suffix is "". 0: pauses say nothing. USB adapters \
+        deliver in lumps, up to 16 ms apart.
+        """),
+    Key(
+      table: "scanner", name: "message_max", kind: .number(1...1024), fallback: .number(1024),
+      sentence: "The longest message in bytes, without prefix and suffix; a longer one is dropped."),
+    Key(
+      table: "scanner", name: "no_read", kind: .framings(0...64, atMost: 8, orOne: true),
+      fallback: .texts(["NOREAD"]),
+      sentence: """
+        What the scanner sends when it saw no code, without prefix and suffix, or a list of such texts; "" if it sends \
+        nothing (see silent_is).
         """),
     Key(
       table: "scanner", name: "require_symbology", kind: .text(0...3), fallback: .text("]d2"),
@@ -163,6 +216,63 @@ extension Key {
       table: "scanner", name: "grade_separator", kind: .framing(0...8), fallback: .text(""),
       sentence: """
         What stands between the data and its grade (grade/aperture/light/angle); "" if the scanner sends no grade.
+        """),
+    Key(
+      table: "scanner", name: "code_separator", kind: .framing(0...8), fallback: .text(""),
+      sentence: """
+        What stands between codes when the scanner sends several in one message, which is a reject. At least one of its \
+        characters is in no serial, e.g. ",]": a comma and the next identifier. "" if it sends one code only.
+        """),
+    Key(
+      table: "scanner", name: "answers", kind: .framings(1...64, atMost: 16, orOne: false),
+      fallback: .texts([]),
+      sentence: """
+        What the scanner's answers to commands begin with, where they come between reads: such a message is no read.
+        """),
+    Key(
+      table: "scanner", name: "heartbeat", kind: .framing(0...64), fallback: .text(""),
+      sentence: """
+        What the message begins with by which the scanner shows that it lives; "" if it sends none. With it the scanner is \
+        online only while messages come.
+        """),
+    Key(
+      table: "scanner", name: "heartbeat_ms", kind: .number(500...600_000),
+      fallback: .number(10_000),
+      sentence: """
+        With heartbeat: the scanner is lost when neither heartbeat nor read came for so long; three times the scanner's own \
+        interval is a good value.
+        """),
+    Key(
+      table: "scanner", name: "setup", kind: .framings(1...256, atMost: 16, orOne: false),
+      fallback: .texts([]),
+      sentence: """
+        Commands that are sent in this order each time the scanner was opened, with whatever ends them. The scanner is \
+        online when all were answered as setup_answers says.
+        """),
+    Key(
+      table: "scanner", name: "setup_answers",
+      kind: .framings(0...64, atMost: 16, orOne: false), fallback: .texts([]),
+      sentence: """
+        What the answer to each command of setup begins with, one for each; "" awaits none. [] awaits none at all.
+        """),
+    Key(
+      table: "scanner", name: "setup_ms", kind: .number(100...60_000), fallback: .number(2000),
+      sentence: """
+        Each answer comes within this; else the scanner is left, and set up again from the beginning.
+        """),
+    Key(
+      table: "scanner", name: "trigger_on", kind: .framing(0...64), fallback: .text(""),
+      sentence: "The command that makes the scanner read; sent only with trigger_at_opening."),
+    Key(
+      table: "scanner", name: "trigger_off", kind: .framing(0...64), fallback: .text(""),
+      sentence: """
+        The command that ends reading; sent before the daemon closes the scanner, only with trigger_at_opening.
+        """),
+    Key(
+      table: "scanner", name: "trigger_at_opening", kind: .flag, fallback: .flag(false),
+      sentence: """
+        Whether trigger_on is sent when the scanner was opened and set up. false: a sensor, the PLC or the scanner itself \
+        triggers it.
         """),
   ]
 

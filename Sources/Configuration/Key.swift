@@ -8,6 +8,9 @@ struct Key {
     case text(ClosedRange<Int>)
     /// So many bytes as a scanner sends them; control characters are what framing is made of.
     case framing(ClosedRange<Int>)
+    /// At most so many texts of so many bytes as a scanner sends or takes them; one alone may stand without brackets where
+    /// `orOne` says so.
+    case framings(ClosedRange<Int>, atMost: Int, orOne: Bool)
     /// One of these words.
     case word([String])
     /// A whole number in a range, or one beside it.
@@ -85,6 +88,10 @@ extension Key {
     switch kind {
     case .text(let range), .framing(let range):
       "a text of \(range.lowerBound) to \(range.upperBound) bytes"
+    case .framings(let range, let most, let orOne):
+      orOne
+        ? "a text of \(range.lowerBound) to \(range.upperBound) bytes, or a list of at most \(most) of them"
+        : "a list of at most \(most) texts of \(range.lowerBound) to \(range.upperBound) bytes"
     case .word(let words): Key.either(words.map(Key.quoted))
     case .number(let range, let other):
       "a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -123,6 +130,8 @@ extension Key {
     case (.number(let tenths), .tenths): Key.decimal(tenths)
     case (.number(let number), _): String(number)
     case (.flag(let flag), _): String(flag)
+    case (.texts(let texts), .framings(_, _, orOne: true)) where texts.count == 1:
+      Key.quoted(texts[0])
     case (.texts(let texts), _): "[" + texts.map(Key.quoted).joined(separator: ", ") + "]"
     case (nil, _): nil
     }

@@ -16,6 +16,7 @@ extension Reader {
     for table in ["scanner", "plc", "station"] { unique(table, "name") }
     unique("scanner", "device")
     matches(scanners)
+    unique("scanner", "listen")
     scannersOfOneStation()
     buses(plcs)
     blocks(of: stations, plcs)
@@ -115,107 +116,6 @@ extension Reader {
     // Names out of a directory may have blanks; these two only come from several names in one text.
     return !parts[1].isEmpty
       && !parts[1].unicodeScalars.contains { $0.isControl || $0 == ":" || $0 == "," }
-  }
-
-  private mutating func scanner(_ table: Table) -> Configuration.Scanner? {
-    let name = text(table, "scanner.name")
-    check(table, "scanner.transport")
-    let device = device(table)
-    let baud = number(table, "scanner.baud")
-    let prefix = text(table, "scanner.prefix")
-    let suffix = text(table, "scanner.suffix")
-    let noRead = text(table, "scanner.no_read")
-    let symbology = text(table, "scanner.require_symbology")
-    let separator = text(table, "scanner.grade_separator")
-    if let symbology, !symbology.isEmpty, !isIdentifier(Array(symbology.utf8)) {
-      fail(
-        "scanner.require_symbology", line: table.line(of: "require_symbology"),
-        "\(Key.quoted(symbology)) is no AIM identifier; write e.g. \"]d2\", or \"\" for none")
-    }
-    // A message ends at the first suffix, so nothing in front of that can hold one.
-    for (key, value) in [
-      ("prefix", prefix), ("no_read", noRead), ("grade_separator", separator),
-    ] {
-      guard let value, let suffix, contains(value, suffix) else { continue }
-      fail(
-        "scanner.\(key)", line: table.line(of: key),
-        "\(Key.quoted(value)) holds the suffix \(Key.quoted(suffix)), which ends each message; "
-          + "write \(key) without it")
-    }
-    guard let name, let device, let baud, let prefix, let suffix, let noRead, let symbology,
-      let separator
-    else { return nil }
-    return Configuration.Scanner(
-      name: name, device: device, baud: baud, prefix: Array(prefix.utf8),
-      suffix: Array(suffix.utf8), noRead: Array(noRead.utf8),
-      requireSymbology: Array(symbology.utf8), gradeSeparator: Array(separator.utf8))
-  }
-
-  /// A path or a match, one of them.
-  private mutating func device(_ table: Table) -> Configuration.Scanner.Device? {
-    let path = text(table, "scanner.device")
-    let match = match(table)
-    switch (table.values["device"], table.values["match"]) {
-    case (nil, nil):
-      fail(
-        "scanner.device", line: table.line,
-        "this key is missing; write e.g. device = \"/dev/serial/by-id/usb-MAKER_MODEL_SERIAL-if00\", "
-          + "or match, as lineward scanners discover prints it")
-      return nil
-    case (.some, let both?):
-      fail("scanner.match", both, "device names the scanner already; write one of the two")
-      return nil
-    case (.some, nil): return path.map { .path($0) }
-    case (nil, .some): return match.map { .match($0) }
-    }
-  }
-
-  private mutating func match(_ table: Table) -> Configuration.Scanner.Match? {
-    guard var fields = fields(table, "scanner.match") else { return nil }
-    let places = table.fields["match"] ?? [:]
-    var isRight = true
-    for name in ["vendor", "product"] {
-      guard let text = fields[name], let place = places[name] else { continue }
-      guard text.utf8.count == 4, text.utf8.allSatisfy(Self.isHexDigit) else {
-        fail(
-          "scanner.match.\(name)", place,
-          "\(Key.quoted(text)) has to be four hex digits, e.g. \"05f9\"")
-        isRight = false
-        continue
-      }
-      fields[name] = text.lowercased()
-    }
-    if let product = places["product"], places["vendor"] == nil {
-      fail(
-        "scanner.match.product", product,
-        "a product number says nothing without its vendor; write vendor with it")
-      isRight = false
-    }
-    guard isRight else { return nil }
-    return Configuration.Scanner.Match(
-      vendor: fields["vendor"], product: fields["product"], serial: fields["serial"],
-      port: fields["port"])
-  }
-
-  private static func isHexDigit(_ byte: UInt8) -> Bool {
-    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-      || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
-  }
-
-  /// ISO/IEC 15424: `]`, a code character, a modifier.
-  private func isIdentifier(_ bytes: [UInt8]) -> Bool {
-    func isLetter(_ byte: UInt8) -> Bool {
-      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-    }
-    func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
-    return bytes.count == 3 && bytes[0] == UInt8(ascii: "]") && isLetter(bytes[1])
-      && (isLetter(bytes[2]) || isDigit(bytes[2]))
-  }
-
-  private func contains(_ text: String, _ part: String) -> Bool {
-    let text = Array(text.utf8)
-    let part = Array(part.utf8)
-    return text.indices.contains { text[$0...].starts(with: part) }
   }
 
   private mutating func plc(_ table: Table) -> Configuration.PLC? {
@@ -438,7 +338,7 @@ extension Reader {
   }
 
   /// Whether it can be an IPv4 or IPv6 address; the machine decides when it listens.
-  private func isInDigits(_ text: String) -> Bool {
+  func isInDigits(_ text: String) -> Bool {
     let colons = text.utf8.count { $0 == UInt8(ascii: ":") }
     let dots = text.utf8.count { $0 == UInt8(ascii: ".") }
     return (colons >= 2 || (colons == 0 && dots == 3))

@@ -31,10 +31,21 @@ struct Reader {
   private(set) var problems: [ConfigurationProblem] = []
   private var unlisted = 0
   private var tables: [String: [Table]] = [:]
+  /// What a profile says beside keys of a scanner.
+  private(set) var extras = ScannerProfile.Extras()
 
-  init(_ document: Document, file: String) {
+  /// Takes a configuration apart; profiles of scanners are looked for in these folders, the first that has one wins.
+  init(_ document: Document, file: String, profiles: [String]) {
     self.file = file
     sort(document)
+    for index in all("scanner").indices { addProfile(to: index, profiles) }
+  }
+
+  /// Takes a profile apart, whose keys stand in no table.
+  init(profile document: Document, file: String) {
+    self.file = file
+    tables["scanner"] = [Table(line: 1)]
+    sortProfile(document)
   }
 
   /// All problems in the order of lines; what was counted only is one more at the end.
@@ -64,12 +75,16 @@ struct Reader {
   mutating func fail(
     _ key: String, line: Int, column: Int = 1, _ sentence: @autoclosure () -> String
   ) {
+    fail(
+      ConfigurationProblem(file: file, line: line, column: column, key: key, sentence: sentence()))
+  }
+
+  private mutating func fail(_ problem: ConfigurationProblem) {
     guard problems.count < Reader.problemsMax else {
       unlisted += 1
       return
     }
-    problems.append(
-      ConfigurationProblem(file: file, line: line, column: column, key: key, sentence: sentence()))
+    problems.append(problem)
   }
 
   // MARK: Into tables
@@ -124,6 +139,75 @@ struct Reader {
         fail(table.name, value, "this has to be a table, written as \(brackets)")
       }
     }
+  }
+
+  /// What a scanner's table leaves out comes from its profile.
+  ///
+  /// Errors across keys then name the line of `profile`.
+  private mutating func addProfile(to index: Int, _ folders: [String]) {
+    guard let place = tables["scanner"]?[index].values["profile"],
+      case .string(let name) = place.content, (1...4096).contains(name.utf8.count)
+    else { return }
+    let profile: ScannerProfile
+    do throws(ConfigurationProblems) {
+      profile = try ScannerProfile.find(name, in: folders)
+    } catch {
+      for problem in error.problems {
+        if problem.file.isEmpty {
+          fail("scanner.profile", place, problem.sentence)
+        } else {
+          fail(problem)
+        }
+      }
+      return
+    }
+    var table = all("scanner")[index]
+    for (key, value) in profile.table.values where table.values[key] == nil {
+      table.values[key] = at(place, value)
+      table.lists[key] = profile.table.lists[key]?.map { at(place, $0) }
+    }
+    tables["scanner"]?[index] = table
+  }
+
+  private func at(_ place: Document.Value, _ value: Document.Value) -> Document.Value {
+    var value = value
+    value.line = place.line
+    value.column = place.column
+    return value
+  }
+
+  /// The keys that a profile cannot have: they belong to one scanner, not to all of a make.
+  static let ownKeys = ["name", "profile", "device", "match", "host", "listen"]
+
+  private mutating func sortProfile(_ document: Document) {
+    let names = Key.all.filter { $0.table == "scanner" && !Reader.ownKeys.contains($0.name) }
+      .map(\.name)
+    for value in document.values {
+      let steps = value.path.split(separator: ".").map(Step.init)
+      guard let first = steps.first else { continue }
+      if ScannerProfile.ownKeys.contains(first.name) {
+        ScannerProfile.sort(value, steps.map { ($0.name, $0.place) }, &extras)
+        continue
+      }
+      guard names.contains(first.name) else {
+        if steps.count == 1, first.place == nil {
+          fail(
+            "scanner.\(first.name)", value,
+            Reader.ownKeys.contains(first.name)
+              ? "a profile is for all scanners of a make; write this key in [[scanner]]"
+              : "there is no such key" + Reader.nearest(first.name, names))
+        }
+        continue
+      }
+      guard steps.count == 1 else { continue }
+      if first.place == nil {
+        tables["scanner"]?[0].values[first.name] = value
+      } else {
+        tables["scanner"]?[0].lists[first.name, default: []].append(value)
+      }
+    }
+    let table = only("scanner")
+    for name in names where table.values[name] != nil { check(table, "scanner.\(name)") }
   }
 
   /// Puts a value into its table.
@@ -271,6 +355,16 @@ struct Reader {
       return tenths(number, range, key, value)
     case (.flag, .boolean(let flag)): return .flag(flag)
     case (.textOrTexts, .string(let text)): return .texts([text])
+    case (.framings(let range, _, orOne: true), .string(let text)):
+      return framings([value], range, key) ? .texts([text]) : nil
+    case (.framings(let range, let most, _), .array):
+      guard list.count <= most else {
+        fail(key.path, value, "this has \(list.count) texts, but has to be \(key.expectation)")
+        return nil
+      }
+      guard framings(list, range, key) else { return nil }
+      return .texts(
+        list.map { if case .string(let text) = $0.content { text } else { "" } })
     case (.texts, .array), (.textOrTexts, .array):
       var texts: [String] = []
       for entry in list {
@@ -287,6 +381,24 @@ struct Reader {
         key.path, value, "this is \(value.content.phrase), but has to be \(key.expectation)")
       return nil
     }
+  }
+
+  /// Whether all are texts of so many bytes.
+  private mutating func framings(
+    _ values: [Document.Value], _ range: ClosedRange<Int>, _ key: Key
+  ) -> Bool {
+    for value in values {
+      guard case .string(let text) = value.content else {
+        fail(key.path, value, "the list holds \(value.content.phrase); it has to hold texts only")
+        return false
+      }
+      guard range.contains(text.utf8.count) else {
+        fail(
+          key.path, value, "this has \(text.utf8.count) bytes, but has to be \(key.expectation)")
+        return false
+      }
+    }
+    return true
   }
 
   private mutating func tenths(

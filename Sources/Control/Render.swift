@@ -248,14 +248,37 @@ public struct Render: Sendable {
   public func scanners(_ scanners: [ScannerReply]) -> [String] {
     guard !scanners.isEmpty else { return ["No scanner is configured."] }
     return table(
-      ["scanner", "state", "messages", "last message", "device"],
+      [
+        "scanner", "state", "messages", "a minute", "no-reads", "dropped", "last message",
+        "heartbeat", "device",
+      ],
       scanners.map {
         [
-          plain($0.name), device($0.state), number($0.messages), plain($0.lastMessageAt ?? "none"),
+          plain($0.name), device($0.state), number($0.messages), number($0.activity.readsPerMinute),
+          $0.noReadPercent.map { "\($0) %" } ?? "-", number($0.faults.dropped),
+          plain($0.lastMessageAt ?? "none"), plain($0.activity.lastHeartbeatAt ?? "-"),
           "\(plain($0.transport)) \(plain($0.device))"
+            + ($0.profile.isEmpty ? "" : " (\(plain($0.profile)))")
             + ($0.reason.isEmpty ? "" : ": \(plain($0.reason))"),
         ]
-      }, numeric: [2])
+      }, numeric: [2, 3, 4, 5])
+      + scanners.compactMap { lineFaults($0) }
+  }
+
+  /// What went wrong on a scanner's wire, in words; nil nothing.
+  private func lineFaults(_ scanner: ScannerReply) -> String? {
+    let faults = scanner.faults
+    let parts = [
+      (faults.overlong, "too long"), (faults.withoutPrefix, "without prefix"),
+      (faults.cut, "cut off"), (faults.paused, "with a pause"),
+      (faults.spoiled, "with characters in error"),
+      (faults.charactersInError, "characters in error"),
+      (faults.charactersLost, "characters lost"), (faults.breaks, "breaks"),
+      (scanner.activity.refusedConnections, "connections refused"),
+    ].filter { $0.0 > 0 }
+    guard !parts.isEmpty else { return nil }
+    return "\(plain(scanner.name)): "
+      + parts.map { "\(number($0.0)) \($0.1)" }.joined(separator: ", ")
   }
 
   /// What is plugged in, each with the lines that name it in the configuration.

@@ -368,52 +368,171 @@ public struct UnitReply: Sendable, Equatable, Codable {
   }
 }
 
-/// One scanner and its health.
+/// One scanner and its health; all counts since the daemon started.
 public struct ScannerReply: Sendable, Equatable, Codable {
+  /// What came beside and around reads.
+  public struct Activity: Sendable, Equatable {
+    /// No-reads among the messages.
+    public var noReads: Int
+    /// Messages in the last minute.
+    public var readsPerMinute: Int
+    /// Answers to commands.
+    public var answers: Int
+    /// When the last heartbeat came, RFC 3339; nil when none came.
+    public var lastHeartbeatAt: String?
+    /// Connections refused beside the one that stood, or by their address.
+    public var refusedConnections: Int
+
+    /// Makes it; as it stands, nothing came.
+    public init(
+      noReads: Int = 0, readsPerMinute: Int = 0, answers: Int = 0, lastHeartbeatAt: String? = nil,
+      refusedConnections: Int = 0
+    ) {
+      self.noReads = noReads
+      self.readsPerMinute = readsPerMinute
+      self.answers = answers
+      self.lastHeartbeatAt = lastHeartbeatAt
+      self.refusedConnections = refusedConnections
+    }
+  }
+
+  /// What went wrong on the wire: messages that were dropped, then characters and breaks.
+  public struct Faults: Sendable, Equatable, Codable {
+    /// Longer than the longest.
+    public var overlong: Int
+    /// What came between a suffix and the next prefix.
+    public var withoutPrefix: Int
+    /// Half of one had come when the line broke.
+    public var cut: Int
+    /// A pause in it was too long.
+    public var paused: Int
+    /// Characters in it were wrong or lost.
+    public var spoiled: Int
+    /// Characters with a wrong parity or stop bit.
+    public var charactersInError: Int
+    /// Characters that hardware or driver lost.
+    public var charactersLost: Int
+    /// Breaks.
+    public var breaks: Int
+
+    /// Makes counts; as they stand, nothing went wrong.
+    public init(
+      overlong: Int = 0, withoutPrefix: Int = 0, cut: Int = 0, paused: Int = 0, spoiled: Int = 0,
+      charactersInError: Int = 0, charactersLost: Int = 0, breaks: Int = 0
+    ) {
+      self.overlong = overlong
+      self.withoutPrefix = withoutPrefix
+      self.cut = cut
+      self.paused = paused
+      self.spoiled = spoiled
+      self.charactersInError = charactersInError
+      self.charactersLost = charactersLost
+      self.breaks = breaks
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case overlong, cut, paused, spoiled, breaks
+      case withoutPrefix = "without_prefix"
+      case charactersInError = "characters_in_error"
+      case charactersLost = "characters_lost"
+    }
+
+    /// Messages that were dropped.
+    public var dropped: Int { overlong + withoutPrefix + cut + paused + spoiled }
+  }
+
   /// Its name in the configuration.
   public var name: String
+  /// Its profile; empty: none.
+  public var profile: String
   /// `serial`, `hid`, `keyboard` or `tcp`.
   public var transport: String
   /// Path or address.
   public var device: String
   /// `online` or `offline`.
   public var state: String
-  /// Why it is offline, or why what it sends makes no message; empty when all is well.
+  /// Why it is offline, or what is wrong with what it sends; empty when all is well.
   public var reason: String
-  /// Messages since the daemon started.
+  /// Reads and no-reads.
   public var messages: Int
   /// When the last message came, RFC 3339; null when none came since the start.
   public var lastMessageAt: String?
+  /// What came beside and around reads.
+  public var activity: Activity
+  /// What went wrong on the wire.
+  public var faults: Faults
+
+  /// No-reads among the messages, in percent with one digit after the point; null when no message came.
+  public var noReadPercent: Double? {
+    messages > 0 ? (Double(activity.noReads) / Double(messages) * 1000).rounded() / 10 : nil
+  }
 
   /// Makes a reply.
   public init(
-    name: String, transport: String, device: String, online: Bool, reason: String = "",
-    messages: Int, lastMessageAt: String?
+    name: String, profile: String = "", transport: String, device: String, online: Bool,
+    reason: String = "", messages: Int, lastMessageAt: String?, activity: Activity = Activity(),
+    faults: Faults = Faults()
   ) {
     self.name = name
+    self.profile = profile
     self.transport = transport
     self.device = device
     state = online ? "online" : "offline"
     self.reason = reason
     self.messages = messages
     self.lastMessageAt = lastMessageAt
+    self.activity = activity
+    self.faults = faults
   }
 
   private enum CodingKeys: String, CodingKey {
-    case name, transport, device, state, reason, messages
+    case name, profile, transport, device, state, reason, messages, answers, faults
     case lastMessageAt = "last_message_at"
+    case noReads = "no_reads"
+    case noReadPercent = "no_read_percent"
+    case readsPerMinute = "reads_per_minute"
+    case lastHeartbeatAt = "last_heartbeat_at"
+    case refusedConnections = "refused_connections"
+  }
+
+  /// Reads a reply; what stands beside the activity is made from it.
+  public init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: CodingKeys.self)
+    name = try fields.decode(String.self, forKey: .name)
+    profile = try fields.decode(String.self, forKey: .profile)
+    transport = try fields.decode(String.self, forKey: .transport)
+    device = try fields.decode(String.self, forKey: .device)
+    state = try fields.decode(String.self, forKey: .state)
+    reason = try fields.decode(String.self, forKey: .reason)
+    messages = try fields.decode(Int.self, forKey: .messages)
+    lastMessageAt = try fields.decode(String?.self, forKey: .lastMessageAt)
+    activity = Activity(
+      noReads: try fields.decode(Int.self, forKey: .noReads),
+      readsPerMinute: try fields.decode(Int.self, forKey: .readsPerMinute),
+      answers: try fields.decode(Int.self, forKey: .answers),
+      lastHeartbeatAt: try fields.decode(String?.self, forKey: .lastHeartbeatAt),
+      refusedConnections: try fields.decode(Int.self, forKey: .refusedConnections))
+    faults = try fields.decode(Faults.self, forKey: .faults)
   }
 
   /// Encodes every field, those without a value as null.
   public func encode(to encoder: any Encoder) throws {
     var fields = encoder.container(keyedBy: CodingKeys.self)
     try fields.encode(name, forKey: .name)
+    try fields.encode(profile, forKey: .profile)
     try fields.encode(transport, forKey: .transport)
     try fields.encode(device, forKey: .device)
     try fields.encode(state, forKey: .state)
     try fields.encode(reason, forKey: .reason)
     try fields.encode(messages, forKey: .messages)
     try fields.encode(lastMessageAt, forKey: .lastMessageAt)
+    try fields.encode(activity.noReads, forKey: .noReads)
+    try fields.encode(noReadPercent, forKey: .noReadPercent)
+    try fields.encode(activity.readsPerMinute, forKey: .readsPerMinute)
+    try fields.encode(activity.answers, forKey: .answers)
+    try fields.encode(activity.lastHeartbeatAt, forKey: .lastHeartbeatAt)
+    try fields.encode(activity.refusedConnections, forKey: .refusedConnections)
+    try fields.encode(faults, forKey: .faults)
   }
 }
 

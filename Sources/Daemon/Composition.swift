@@ -189,8 +189,8 @@ final class Composition: Sendable {
       line: configuration.line.id,
       scanners: configuration.scanners.map {
         ScannerSettings(
-          name: $0.name, noRead: $0.noRead, requireSymbology: $0.requireSymbology,
-          gradeSeparator: $0.gradeSeparator)
+          name: $0.name, noReads: $0.noReads, requireSymbology: $0.requireSymbology,
+          gradeSeparator: $0.gradeSeparator, codeSeparator: $0.codeSeparator)
       },
       stations: configuration.stations.map {
         StationSettings(
@@ -244,12 +244,36 @@ final class Composition: Sendable {
     return destinations
   }
 
-  private static func scannerSettings(
-    _ scanner: Configuration.Scanner
-  ) -> ScannerBank.Scanner {
-    ScannerBank.Scanner(
-      name: scanner.name, device: scanner.device.phrase, baud: scanner.baud, prefix: scanner.prefix,
-      suffix: scanner.suffix)
+  static func scannerSettings(_ scanner: Configuration.Scanner) -> ScannerBank.Scanner {
+    var talk = ScannerTalk()
+    talk.noReads = scanner.noReads
+    talk.answers = scanner.answers
+    talk.heartbeat = scanner.heartbeat
+    talk.silence = Instant.Span(scanner.heartbeatWithin)
+    talk.setup = scanner.setup.map { ScannerTalk.Command(send: $0.send, answer: $0.answer) }
+    talk.setupTimeout = Instant.Span(scanner.setupTimeout)
+    talk.atOpening = scanner.atOpening
+    talk.atClosing = scanner.atClosing
+    return ScannerBank.Scanner(
+      name: scanner.name, way: way(of: scanner),
+      framing: ScannerFraming(
+        prefix: scanner.prefix, suffix: scanner.suffix, gap: scanner.gap.map { Instant.Span($0) },
+        messageLengthMax: scanner.messageMax), talk: talk)
+  }
+
+  private static func way(of scanner: Configuration.Scanner) -> ScannerWay {
+    switch scanner.transport {
+    case .serial:
+      .serial(
+        scanner.device,
+        SerialSettings(
+          baud: scanner.baud, dataBits: scanner.dataBits,
+          parity: scanner.parity == "even" ? .even : scanner.parity == "odd" ? .odd : .none,
+          stopBits: scanner.stopBits))
+    case .client(let host, let port): .client(host: host, port: port)
+    case .server(let address, let port, let only):
+      .server(address: address, port: port, only: only)
+    }
   }
 
   private static func roles(of configuration: Configuration) throws -> Roles {

@@ -12,10 +12,22 @@ extension Composition {
   static func scannerReplies(_ configuration: Configuration, _ bank: ScannerBank) -> [ScannerReply]
   {
     zip(configuration.scanners, bank.health).map { scanner, health in
-      ScannerReply(
-        name: scanner.name, transport: "serial", device: scanner.device.phrase,
-        online: health.onlineSince != nil, reason: health.fault, messages: Int(health.messages),
-        lastMessageAt: health.lastMessageAt.map { text(of: $0) })
+      let faults = health.faults
+      return ScannerReply(
+        name: scanner.name, profile: scanner.profile,
+        transport: scanner.transport == .serial ? "serial" : "tcp",
+        device: scannerSettings(scanner).way.place, online: health.onlineSince != nil,
+        reason: health.fault, messages: Int(health.messages),
+        lastMessageAt: health.lastMessageAt.map { text(of: $0) },
+        activity: ScannerReply.Activity(
+          noReads: Int(health.noReads), readsPerMinute: health.readsPerMinute,
+          answers: Int(health.answers), lastHeartbeatAt: health.heartbeatAt.map { text(of: $0) },
+          refusedConnections: Int(health.refused)),
+        faults: ScannerReply.Faults(
+          overlong: Int(faults.framing.overlong), withoutPrefix: Int(faults.framing.withoutPrefix),
+          cut: Int(faults.framing.cut), paused: Int(faults.framing.paused),
+          spoiled: Int(faults.framing.spoiled), charactersInError: Int(faults.charactersInError),
+          charactersLost: Int(faults.lost), breaks: Int(faults.breaks)))
     }
   }
 

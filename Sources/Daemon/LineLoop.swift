@@ -227,15 +227,19 @@ package final class LineLoop: @unchecked Sendable {
         heldFrame = nil
         guard let event = ScannerEvent(rawValue: frame.kind) else { continue }
         let scanner = Int(frame.source)
+        // A read is bytes and stays bytes; what the bank says of a scanner is a sentence.
+        let text = event == .message ? "" : String(decoding: frame.bytes, as: UTF8.self)
         let line: LineEvent =
           switch event {
           case .message: .message(scanner: scanner, bytes: frame.bytes)
           case .online: .scannerOnline(scanner)
-          case .offline:
-            .scannerOffline(scanner, reason: String(decoding: frame.bytes, as: UTF8.self))
-          case .unframed:
-            .scannerUnframed(scanner, message: String(decoding: frame.bytes, as: UTF8.self))
-          case .framed: .scannerUnframed(scanner, message: nil)
+          case .offline: .scannerOffline(scanner, reason: text)
+          case .unframed, .framed:
+            .scannerTrouble(scanner, .scannerUnframed, message: event == .unframed ? text : nil)
+          case .drifted, .steady:
+            .scannerTrouble(scanner, .scannerDrifted, message: event == .drifted ? text : nil)
+          case .repeating, .varying:
+            .scannerTrouble(scanner, .scannerRepeating, message: event == .repeating ? text : nil)
           }
         core.step(line, now: Instant(nanoseconds: frame.at), wall: wall)
       } else {

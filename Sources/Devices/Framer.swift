@@ -1,20 +1,26 @@
 /// Takes messages out of a stream of bytes: what stands between prefix and suffix.
 ///
-/// Bytes may come dripped, joined or cut anywhere; the messages are the same. One of more than `messageLengthMax` bytes is
-/// dropped up to the next suffix and counted; so are bytes before a prefix. Nothing is allocated after `init`, and a
-/// message that lies whole in what was read is handed on from there without a copy. At most 5 ns a byte.
+/// Bytes may come dripped, joined or cut anywhere; the messages are the same. One of more than the longest is dropped up to
+/// the next suffix and counted; so are bytes before a prefix. Nothing is allocated after `init`, and a message that lies
+/// whole in what was read is handed on from there without a copy. At most 5 ns a byte.
+///
+/// Without a suffix a message ends with the pause behind it (`pause`).
 public struct Framer: Sendable {
-  /// The longest message without its framing; a GS1 DataMatrix carries far less.
+  /// The longest message without its framing that can be asked for; a GS1 DataMatrix carries far less.
   public static let messageLengthMax = 1024
 
   /// What went wrong on the wire.
   public struct Faults: Sendable, Hashable {
-    /// Messages longer than `messageLengthMax`.
+    /// Messages longer than the longest.
     public var overlong: UInt64 = 0
     /// Times that bytes came between a suffix and the next prefix.
     public var withoutPrefix: UInt64 = 0
     /// Messages whose end had not come when the line broke.
     public var cut: UInt64 = 0
+    /// Messages in which a pause was too long.
+    public var paused: UInt64 = 0
+    /// Messages dropped because of a character in error, a break, or lost characters.
+    public var spoiled: UInt64 = 0
   }
 
   /// What went wrong since the start.
@@ -30,22 +36,52 @@ public struct Framer: Sendable {
   private var held = 0
   /// The message at hand is too long already; `buffer` then holds only what could be the beginning of its suffix.
   private var dropping = false
+  /// What was held when the last error came, nil none; a frame that begins behind it is whole.
+  private var spoiledAt: Int?
 
-  /// Makes a framer; the suffix has at least one byte.
-  public init(prefix: [UInt8], suffix: [UInt8]) {
-    precondition(!suffix.isEmpty, "a message has to have an end")
+  /// Makes a framer; the longest message is at most `Framer.messageLengthMax`.
+  public init(
+    prefix: [UInt8], suffix: [UInt8], messageLengthMax: Int = Framer.messageLengthMax
+  ) {
+    precondition((1...Framer.messageLengthMax).contains(messageLengthMax), "a message has a bound")
     self.prefix = prefix
     self.suffix = suffix
     prefixIsControl = prefix.first.map { $0 < 0x20 } ?? false
-    frameLengthMax = prefix.count + Framer.messageLengthMax + suffix.count
+    frameLengthMax = prefix.count + messageLengthMax + suffix.count
     buffer = [UInt8](repeating: 0, count: frameLengthMax)
   }
 
   /// Forgets a message whose end has not come: after a break on the line its rest belongs to nothing.
   public mutating func reset() {
     if hasPart { faults.cut &+= 1 }
+    forget()
+  }
+
+  private mutating func forget() {
     held = 0
     dropping = false
+    spoiledAt = nil
+  }
+
+  /// Something was wrong on the line at this place: the message at hand is dropped, up to the next suffix.
+  ///
+  /// Where a prefix that can only be framing comes behind this place, what begins with it is whole and stays.
+  public mutating func spoil() { spoiledAt = held }
+
+  /// Nothing came for longer than the pause within a message may be.
+  ///
+  /// Without a suffix that is the end of the message, which goes to `body`; else the message at hand is dropped.
+  public mutating func pause(_ body: (UnsafeRawBufferPointer) -> Void) {
+    guard hasPart else {
+      spoiledAt = nil
+      return
+    }
+    if suffix.isEmpty {
+      finish(UnsafeRawBufferPointer(start: nil, count: 0), body)
+    } else {
+      faults.paused &+= 1
+      forget()
+    }
   }
 
   /// Whether part of a message waits for its end.
@@ -57,7 +93,10 @@ public struct Framer: Sendable {
   public mutating func append(
     _ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
   ) {
-    let last = suffix[suffix.count - 1]
+    guard let last = suffix.last else {
+      if bytes.count > 0 { hold(bytes) }
+      return
+    }
     var start = 0
     var index = 0
     let count = bytes.count
@@ -90,10 +129,7 @@ public struct Framer: Sendable {
   private mutating func finish(
     _ rest: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
   ) {
-    defer {
-      held = 0
-      dropping = false
-    }
+    defer { forget() }
     if dropping { return }
     guard held + rest.count <= frameLengthMax else {
       faults.overlong &+= 1
@@ -130,7 +166,7 @@ public struct Framer: Sendable {
 
   /// Keeps only what could be the beginning of the suffix.
   private mutating func keepTail(_ bytes: UnsafeRawBufferPointer) {
-    let wanted = suffix.count - 1
+    let wanted = max(0, suffix.count - 1)
     let fromBytes = min(wanted, bytes.count)
     let fromHeld = min(wanted - fromBytes, held)
     for index in 0..<fromHeld { buffer[index] = buffer[held - fromHeld + index] }
@@ -149,6 +185,10 @@ public struct Framer: Sendable {
   ) {
     let end = frame.count - suffix.count
     guard !prefix.isEmpty else {
+      guard spoiledAt == nil else {
+        faults.spoiled &+= 1
+        return
+      }
       body(UnsafeRawBufferPointer(rebasing: frame[..<end]))
       return
     }
@@ -164,6 +204,10 @@ public struct Framer: Sendable {
         while place <= candidates, !hasPrefix(frame, at: place) { place += 1 }
         if place <= candidates { found = place }
       }
+    }
+    if let spoiledAt, found.map({ !prefixIsControl || $0 < spoiledAt }) ?? true {
+      faults.spoiled &+= 1
+      return
     }
     if found != 0 { faults.withoutPrefix &+= 1 }
     guard let found else { return }

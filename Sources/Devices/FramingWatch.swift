@@ -1,6 +1,7 @@
 internal import Line
 
-/// Notices a scanner whose bytes make no message: its suffix is another one than configured, or it babbles.
+/// Notices a scanner whose bytes make no message: its suffix is another one than configured, it babbles, or what it sends
+/// comes with errors.
 ///
 /// Such a scanner looks like a silent one to everybody else. Pure: what was read is put in, what to say comes out.
 struct FramingWatch: Sendable {
@@ -8,29 +9,34 @@ struct FramingWatch: Sendable {
   static let bytesMax = 4 * Framer.messageLengthMax
   /// A message is through within this time after its first byte; at 9,600 bits a second the longest takes one second.
   static let partLongest = Instant.Span.milliseconds(5000)
-  /// What is said stands for at least so long, so that a scanner that swings about raises few alarms.
-  static let standsLeast = Instant.Span.milliseconds(10_000)
-
-  /// What is to be said.
-  enum News: Sendable, Hashable {
-    case begins(String)
-    case ends
-  }
+  /// So many messages in a row that were dropped for errors on the line are no accident.
+  static let spoiledMax: UInt64 = 5
 
   private let framing: String
+  private let messageLengthMax: Int
   private var bytes = 0
   private var partSince: Instant?
-  private var standsSince: Instant?
+  private var spoiled: UInt64 = 0
+  private var spoiledBefore: UInt64 = 0
+  private var standing = Standing()
   private var messageCame = false
 
-  init(prefix: [UInt8], suffix: [UInt8]) {
-    framing =
-      (prefix.isEmpty ? "" : "begins with its prefix (\(FramingWatch.hex(prefix))) and ")
-      + "ends with its suffix (\(FramingWatch.hex(suffix)))"
+  init(_ framing: ScannerFraming) {
+    messageLengthMax = framing.messageLengthMax
+    let end =
+      framing.suffix.isEmpty
+      ? "is followed by a pause" : "ends with its suffix (\(FramingWatch.hex(framing.suffix)))"
+    self.framing =
+      (framing.prefix.isEmpty
+        ? "" : "begins with its prefix (\(FramingWatch.hex(framing.prefix))) and ") + end
   }
 
-  /// Takes what one read brought.
-  mutating func took(bytes count: Int, messages: Int, hasPart: Bool, now: Instant) {
+  /// Takes what one read brought; `spoiled` counts messages dropped for errors since the start.
+  mutating func took(
+    bytes count: Int, messages: Int, hasPart: Bool, spoiled total: UInt64 = 0, now: Instant
+  ) {
+    spoiled = messages > 0 ? 0 : spoiled &+ (total &- spoiledBefore)
+    spoiledBefore = total
     if messages > 0 {
       bytes = 0
       messageCame = true
@@ -42,31 +48,30 @@ struct FramingWatch: Sendable {
   }
 
   /// What is to be said now, nil nothing new.
-  mutating func look(now: Instant) -> News? {
-    let trouble = trouble(now: now)
-    if let since = standsSince {
-      guard trouble == nil, messageCame, now - since >= FramingWatch.standsLeast else { return nil }
-      standsSince = nil
-      return .ends
-    }
-    guard let trouble else { return nil }
-    standsSince = now
-    messageCame = false
-    return .begins(trouble)
+  mutating func look(now: Instant) -> Standing.News? {
+    let news = standing.look(trouble(now: now), isOver: messageCame, now: now)
+    if case .begins = news { messageCame = false }
+    return news
   }
 
   /// The line was opened anew.
   mutating func reset() {
     bytes = 0
     partSince = nil
-    standsSince = nil
+    spoiled = 0
+    standing.reset()
     messageCame = false
   }
 
   private func trouble(now: Instant) -> String? {
+    if spoiled >= FramingWatch.spoiledMax {
+      return
+        "sends, and its last \(spoiled) messages came with errors in their characters and were "
+        + "dropped; check cable, baud, data_bits, parity and stop_bits"
+    }
     if bytes > FramingWatch.bytesMax {
       return "sends, and nothing in its last \(bytes) bytes is a message of at most "
-        + "\(Framer.messageLengthMax) bytes that \(framing)"
+        + "\(messageLengthMax) bytes that \(framing)"
     }
     if let since = partSince, now - since >= FramingWatch.partLongest {
       return

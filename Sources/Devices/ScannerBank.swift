@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 public import Rings
 public import Line
@@ -17,80 +16,117 @@ public enum ScannerEvent: UInt8, Sendable, CaseIterable {
   case unframed = 4
   /// It sends messages again; no bytes.
   case framed = 5
+  /// It no longer sends as it did; the bytes say what, in UTF-8.
+  case drifted = 6
+  /// It sends as it did again; no bytes.
+  case steady = 7
+  /// It sends the same read for ever; the bytes say which, in UTF-8.
+  case repeating = 8
+  /// Its reads differ again; no bytes.
+  case varying = 9
 }
 
-/// All serial scanners of the daemon, on one thread.
+/// All scanners of the daemon, on one thread.
 ///
-/// The thread sleeps in poll(2) on all open lines. A Dispatch source would cost each read two wake-ups more, one of
+/// The thread sleeps in poll(2) on all lines and sockets. A Dispatch source would cost each read two wake-ups more, one of
 /// libdispatch's manager and one of its worker: about 50 µs of the 200 from the last byte to a reject (seen in scheduler
-/// traces). A path that is not there, or a line that hung up, is tried again every 250 ms for ever: a plug may come back
-/// at any time.
+/// traces). A path that is not there, or a line that hung up, is tried again every 250 ms for ever, a connection every
+/// second: a plug may come back at any time.
 public final class ScannerBank: @unchecked Sendable {
-  // Kept true by: `ports` and `buffer` are touched by the bank's thread only, once `start` has been called; health stands
-  // behind a mutex.
+  // Kept true by: `ports` are touched by the bank's thread only, once `start` has been called; health stands behind a mutex.
 
   /// One scanner to be read.
-  public struct Scanner: Sendable, Hashable {
+  public struct Scanner: Sendable {
     /// Its name.
     public var name: String
-    /// Its device path.
-    public var device: String
-    /// Bits a second.
-    public var baud: Int
-    /// What stands before each message.
-    public var prefix: [UInt8]
-    /// What ends each message.
-    public var suffix: [UInt8]
+    /// How it is reached.
+    public var way: ScannerWay
+    /// How it frames its messages; nil where its decoder knows by itself.
+    public var framing: ScannerFraming?
+    /// What is said beside reads.
+    public var talk: ScannerTalk
+    /// Makes what takes its messages out of its bytes.
+    public var makeDecoder: @Sendable () -> any ScannerDecoder
 
-    /// Names a scanner.
-    public init(name: String, device: String, baud: Int, prefix: [UInt8], suffix: [UInt8]) {
+    /// A scanner on a line or a socket.
+    public init(
+      name: String, way: ScannerWay, framing: ScannerFraming, talk: ScannerTalk = ScannerTalk()
+    ) {
       self.name = name
-      self.device = device
-      self.baud = baud
-      self.prefix = prefix
-      self.suffix = suffix
+      self.way = way
+      self.framing = framing
+      self.talk = talk
+      var marks = false
+      if case .device = way { marks = true }
+      makeDecoder = { [marks] in FrameDecoder(framing, marks: marks) }
+    }
+
+    /// A scanner whose device delivers something else than a stream of frames.
+    public init(
+      name: String, way: ScannerWay, talk: ScannerTalk = ScannerTalk(),
+      makeDecoder: @escaping @Sendable () -> any ScannerDecoder
+    ) {
+      self.name = name
+      self.way = way
+      self.talk = talk
+      self.makeDecoder = makeDecoder
     }
   }
 
   /// How a scanner does.
   public struct Health: Sendable, Hashable {
-    /// Since when it is open; nil while it is not.
+    /// What is wrong with what it sends, each as a sentence that completes "the scanner …"; empty when all is well.
+    struct Troubles: Sendable, Hashable {
+      var unframed = ""
+      var drifted = ""
+      var repeating = ""
+    }
+
+    /// Since when it is online; nil while it is not.
     public var onlineSince: Instant?
-    /// Why it is not open; while it is, why what it sends makes no message.
-    public var fault = "not opened yet"
-    /// Messages since the start.
+    /// Why it is not online.
+    public var offlineReason = "not opened yet"
+    /// Reads and no-reads since the start.
     public var messages: UInt64 = 0
+    /// The no-reads among them.
+    public var noReads: UInt64 = 0
     /// When the last one came.
     public var lastMessageAt: Instant?
+    /// Reads and no-reads in the last minute.
+    public var readsPerMinute = 0
+    /// Answers to commands since the start.
+    public var answers: UInt64 = 0
+    /// When its last heartbeat came.
+    public var heartbeatAt: Instant?
     /// What went wrong on the wire.
-    public var framing = Framer.Faults()
+    public var faults = ScannerFaults()
+    /// Connections refused: because one stood, or by their address.
+    public var refused: UInt64 = 0
+    var troubles = Troubles()
+
+    /// Why it is not online; while it is, what is wrong with what it sends.
+    public var fault: String {
+      guard onlineSince != nil else { return offlineReason }
+      return [troubles.unframed, troubles.drifted, troubles.repeating].filter { !$0.isEmpty }
+        .joined(separator: "; ")
+    }
   }
 
-  /// How long a path that cannot be opened is left alone.
+  /// How long what cannot be opened is left alone.
   private let retryEvery: Instant.Span
-
-  private struct Port {
-    let scanner: Scanner
-    var framer: Framer
-    var watch: FramingWatch
-    /// The open line, -1 none.
-    var descriptor: Int32 = -1
-    /// What was told to the loop last, so that it is told once.
-    var told: String?
-    /// A coming or going that found the ring full; without it the loop would believe in a scanner that is gone.
-    var owed: (event: ScannerEvent, reason: String)?
-  }
-
-  private let frames: FrameRing
-  private let wake: @Sendable () -> Void
-  private var ports: [Port]
-  private var buffer = [UInt8](repeating: 0, count: 4096)
+  private let ports: [ScannerPort]
   private let turnCounter = Atomic<UInt64>(0)
   private let ending = Atomic<Bool>(false)
   /// Ends the thread's sleep.
   private let bell = Bell()
   private let thread = Mutex<NamedThread?>(nil)
-  private let states: Mutex<[Health]>
+  private let states: States
+
+  /// The health of all, which the ports write and everybody reads.
+  private final class States: Sendable {
+    let list: Mutex<[Health]>
+    init(count: Int) { list = Mutex([Health](repeating: Health(), count: count)) }
+  }
 
   /// Makes a bank that is not yet running; scanner n of the list is source n in the ring.
   public convenience init(
@@ -106,18 +142,21 @@ public final class ScannerBank: @unchecked Sendable {
   ) {
     precondition(scanners.count <= 256, "a frame's source is one byte")
     retryEvery = .milliseconds(Int64(retryMilliseconds))
-    ports = scanners.map {
-      Port(
-        scanner: $0, framer: Framer(prefix: $0.prefix, suffix: $0.suffix),
-        watch: FramingWatch(prefix: $0.prefix, suffix: $0.suffix))
+    let states = States(count: scanners.count)
+    self.states = states
+    ports = scanners.enumerated().map { index, scanner in
+      ScannerPort(
+        scanner, connectEvery: .milliseconds(4 * Int64(retryMilliseconds)),
+        outlet: ScannerPort.Outlet(
+          push: { event, now, bytes in
+            frames.push(
+              kind: event.rawValue, source: UInt8(index), at: now.nanoseconds, bytes: bytes)
+          }, publish: { health in states.list.withLock { $0[index] = health } }, wake: wake))
     }
-    self.frames = frames
-    self.wake = wake
-    states = Mutex(scanners.map { _ in Health() })
   }
 
   /// How the scanners do, in the order of the list.
-  public var health: [Health] { states.withLock { $0 } }
+  public var health: [Health] { states.list.withLock { $0 } }
 
   /// Moves as long as the thread lives, at least at every retry.
   public var turns: UInt64 { turnCounter.load(ordering: .relaxed) }
@@ -130,7 +169,7 @@ public final class ScannerBank: @unchecked Sendable {
     thread.withLock { thread in
       precondition(thread == nil, "a scanner bank is started once")
       // The first time here: who starts the bank finds what is there open.
-      tryAgain()
+      tick(now: .now)
       thread = NamedThread("scanners") { [self] in run() }
       return thread != nil
     }
@@ -150,37 +189,45 @@ public final class ScannerBank: @unchecked Sendable {
 
   private func run() {
     var retryAt = Instant.now + retryEvery
-    // The first place is the bell's.
-    var polled = [pollfd()]
-    polled += ports.map { _ in pollfd(fd: -1, events: Int16(POLLIN), revents: 0) }
+    // The first place is the bell's; then two for each port, its descriptor and its listening socket.
+    var polled = [pollfd](repeating: pollfd(), count: 1 + 2 * ports.count)
     while !ending.load(ordering: .acquiring) {
       turnCounter.add(1, ordering: .relaxed)
-      let now = Instant.now
+      var now = Instant.now
       if now >= retryAt {
-        tryAgain()
+        tick(now: now)
         retryAt = now + retryEvery
       }
+      var wakeAt = retryAt
       // A negative descriptor is passed over by poll(2).
-      for index in ports.indices { polled[index + 1].fd = ports[index].descriptor }
+      for (index, port) in ports.enumerated() {
+        polled[1 + 2 * index] = pollfd(fd: port.descriptor, events: port.events, revents: 0)
+        polled[2 + 2 * index] = pollfd(
+          fd: port.cannotAccept ? -1 : port.listening, events: Int16(POLLIN), revents: 0)
+        if let deadline = port.deadline, deadline < wakeAt { wakeAt = deadline }
+      }
       let ready = polled.withUnsafeMutableBufferPointer { polled in
-        bell.wait(retryAt - now, polled) { ending.load(ordering: .acquiring) }
+        bell.wait(wakeAt - now, polled) { ending.load(ordering: .acquiring) }
       }
-      guard ready > 0 else { continue }
-      for index in ports.indices where polled[index + 1].revents != 0 {
-        read(index, polled[index + 1].revents)
+      now = .now
+      for (index, port) in ports.enumerated() {
+        if ready > 0, polled[1 + 2 * index].revents != 0 {
+          port.ready(polled[1 + 2 * index].revents, now: now)
+        } else {
+          port.advance(now: now)
+        }
+        // What the old connection sent last comes before whoever is next.
+        if ready > 0, polled[2 + 2 * index].revents != 0 { port.accept(now: now) }
       }
     }
-    for index in ports.indices where ports[index].descriptor >= 0 { close(ports[index].descriptor) }
+    for port in ports { port.close() }
   }
 
-  private func tryAgain() {
-    for index in ports.indices {
-      if let owed = ports[index].owed { tell(owed.event, index, owed.reason) }
-      if ports[index].descriptor < 0 { open(index) } else { watchFraming(index) }
-    }
+  private func tick(now: Instant) {
+    for port in ports { port.tick(now: now) }
   }
 
-  /// Why a path cannot be opened, for a person on shift.
+  /// Why a path or connection cannot be opened, for a person on shift.
   static func words(_ code: Int32) -> String {
     switch code {
     case ENOENT: "there is no such device; is it plugged in?"
@@ -188,97 +235,10 @@ public final class ScannerBank: @unchecked Sendable {
     case EBUSY: "another program has it open"
     case EISDIR: "it is a directory, not a serial line"
     case ENOTTY: "it is not a serial line"
+    case ECONNREFUSED: "it refused the connection; is its port right?"
+    case EADDRINUSE: "another program listens there"
+    case EADDRNOTAVAIL: "this machine does not have that address"
     default: String(cString: strerror(code))
     }
-  }
-
-  private func open(_ index: Int) {
-    let scanner = ports[index].scanner
-    let descriptor = clinux_tty_open(scanner.device, UInt32(scanner.baud))
-    guard descriptor >= 0 else {
-      tellOffline(index, "\(scanner.device) cannot be opened: \(Self.words(-descriptor))")
-      return
-    }
-    ports[index].descriptor = descriptor
-    ports[index].told = nil
-    ports[index].watch.reset()
-    let now = Instant.now
-    states.withLock {
-      $0[index].onlineSince = now
-      $0[index].fault = ""
-    }
-    tell(.online, index, "")
-  }
-
-  private func read(_ index: Int, _ revents: Int16) {
-    // One read a turn: what is left is there at the next, and no scanner keeps the others waiting.
-    let descriptor = ports[index].descriptor
-    let count = buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
-    let code = errno
-    if count > 0 {
-      let now = Instant.now
-      var messages: UInt64 = 0
-      buffer.withUnsafeBytes { bytes in
-        ports[index].framer.append(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { message in
-          push(.message, index, now, message)
-          messages += 1
-        }
-      }
-      if messages > 0 { wake() }
-      ports[index].watch.took(
-        bytes: count, messages: Int(messages), hasPart: ports[index].framer.hasPart, now: now)
-      let faults = ports[index].framer.faults
-      states.withLock {
-        $0[index].messages += messages
-        if messages > 0 { $0[index].lastMessageAt = now }
-        $0[index].framing = faults
-      }
-      return
-    }
-    let isOver = revents & Int16(POLLHUP | POLLERR | POLLNVAL) != 0
-    if count < 0, code == EAGAIN || code == EINTR, !isOver { return }
-    let reason = count == 0 || code == EAGAIN ? "it hung up" : String(cString: strerror(code))
-    close(descriptor)
-    ports[index].descriptor = -1
-    ports[index].framer.reset()
-    let faults = ports[index].framer.faults
-    states.withLock { $0[index].framing = faults }
-    tellOffline(index, "\(ports[index].scanner.device) was lost: \(reason)")
-  }
-
-  private func tellOffline(_ index: Int, _ reason: String) {
-    guard ports[index].told != reason else { return }
-    ports[index].told = reason
-    states.withLock {
-      $0[index].onlineSince = nil
-      $0[index].fault = reason
-    }
-    tell(.offline, index, reason)
-  }
-
-  /// Says that what a scanner sends makes no message, or does so again; looked at with every retry.
-  private func watchFraming(_ index: Int) {
-    // What is owed has to be told first, in the order in which it happened.
-    guard ports[index].owed == nil, let news = ports[index].watch.look(now: .now) else { return }
-    var sentence = ""
-    if case .begins(let trouble) = news { sentence = trouble }
-    states.withLock { $0[index].fault = sentence }
-    tell(sentence.isEmpty ? .framed : .unframed, index, sentence)
-  }
-
-  /// Says that a scanner came or went; if the ring is full, again at the next retry.
-  private func tell(_ event: ScannerEvent, _ index: Int, _ reason: String) {
-    let bytes = Array(reason.utf8.prefix(512))
-    let isTold = bytes.withUnsafeBytes { push(event, index, Instant.now, $0) }
-    ports[index].owed = isTold ? nil : (event, reason)
-    wake()
-  }
-
-  /// False for a frame that finds no room: the ring counts it, and the loop raises the alarm.
-  @discardableResult
-  private func push(
-    _ event: ScannerEvent, _ index: Int, _ now: Instant, _ bytes: UnsafeRawBufferPointer
-  ) -> Bool {
-    frames.push(kind: event.rawValue, source: UInt8(index), at: now.nanoseconds, bytes: bytes)
   }
 }

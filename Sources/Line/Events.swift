@@ -8,8 +8,8 @@ public enum LineEvent: Sendable {
   case scannerOnline(Int)
   /// A scanner went, or could not be opened.
   case scannerOffline(Int, reason: String)
-  /// What a scanner sends has no end that is its suffix, so no message comes of it; `message` nil: it has again.
-  case scannerUnframed(Int, message: String?)
+  /// Something is wrong with what a scanner sends: an alarm's cause came, or ended (`message` nil).
+  case scannerTrouble(Int, AlarmKind, message: String?)
   /// A PLC link says something about a station.
   case plc(station: Int, PLCEvent)
   /// The print feed says something.

@@ -91,7 +91,9 @@ extension LineController {
     notice(.scannerOnline, .notice, "scanner \(name) is online")
     endAlarm(.scannerLost, place: name)
     endAlarm(.scannerFlooding, place: name)
-    endAlarm(.scannerUnframed, place: name)
+    for kind in [AlarmKind.scannerUnframed, .scannerDrifted, .scannerRepeating] {
+      endAlarm(kind, place: name)
+    }
   }
 
   mutating func scannerWent(_ scanner: Int, reason: String, now: Instant) {
@@ -111,12 +113,12 @@ extension LineController {
     if permit { withdrawPermit(.scannerLost, detail: message, now: now) }
   }
 
-  mutating func scannerUnframed(_ scanner: Int, message: String?) {
+  mutating func scannerTrouble(_ scanner: Int, _ kind: AlarmKind, message: String?) {
     let name = settings.scanners[scanner].name
     if let message {
-      raise(.scannerUnframed, place: name, message: "scanner \(name) \(message)", again: false)
+      raise(kind, place: name, message: "scanner \(name) \(message)", again: false)
     } else {
-      endAlarm(.scannerUnframed, place: name)
+      endAlarm(kind, place: name)
     }
   }
 

@@ -107,7 +107,8 @@ public struct LineController: Sendable {
     case .message(let scanner, let bytes): message(scanner: scanner, bytes: bytes, now: now)
     case .scannerOnline(let scanner): scannerCame(scanner)
     case .scannerOffline(let scanner, let reason): scannerWent(scanner, reason: reason, now: now)
-    case .scannerUnframed(let scanner, let message): scannerUnframed(scanner, message: message)
+    case .scannerTrouble(let scanner, let kind, let message):
+      scannerTrouble(scanner, kind, message: message)
     case .plc(let station, let event): plc(station: station, event, now: now)
     case .printFeed(let event): printFeed(event, now: now)
     case .eventsLost(let what, let count): eventsLost(what: what, count: count, now: now)

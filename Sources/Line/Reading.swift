@@ -18,7 +18,8 @@ enum Reading: Sendable, Hashable {
 
   /// Takes a message apart and holds it against the batch.
   static func of(_ message: [UInt8], scanner: ScannerSettings, expected: Expected) -> Reading {
-    if message.isEmpty || message == scanner.noRead { return .refused(.noRead, detail: "") }
+    if scanner.isNoRead(message) { return .refused(.noRead, detail: "") }
+    if scanner.holdsSeparator(message) { return .refused(.severalCodes, detail: "") }
     var data = message[...]
     var grade: Int?
     if !scanner.gradeSeparator.isEmpty,
@@ -73,7 +74,7 @@ enum Reading: Sendable, Hashable {
   private static func parsed(
     _ message: [UInt8], scanner: ScannerSettings
   ) -> (scan: [UInt8], elements: Message)? {
-    if message.isEmpty || message == scanner.noRead { return nil }
+    if scanner.isNoRead(message) || scanner.holdsSeparator(message) { return nil }
     var data = message[...]
     if !scanner.gradeSeparator.isEmpty,
       let cut = lastRange(of: scanner.gradeSeparator, in: message)

@@ -208,7 +208,7 @@ extension LineController {
 
   /// A person's scanner: whatever symbology it names, the code must be this pack's.
   private static let handScanner = ScannerSettings(
-    name: "by hand", noRead: [], requireSymbology: [], gradeSeparator: [])
+    name: "by hand", noReads: [], requireSymbology: [], gradeSeparator: [])
 }
 
 extension SerialPool.Word {

@@ -104,22 +104,39 @@ public struct LineSettings: Sendable, Hashable {
 public struct ScannerSettings: Sendable, Hashable {
   /// Its name.
   public var name: String
-  /// The scanner's own no-read text; empty: it has none.
-  public var noRead: [UInt8]
+  /// The scanner's own no-read texts; an empty message is a no-read in any case.
+  public var noReads: [[UInt8]]
   /// The AIM identifier that a read must begin with; empty: messages without one are taken as GS1 DataMatrix.
   public var requireSymbology: [UInt8]
   /// What stands between data and grade (`grade/aperture/light/angle`); empty: the scanner sends none.
   public var gradeSeparator: [UInt8]
+  /// What stands between the codes where the scanner saw several; empty: only a further AIM identifier shows that.
+  public var codeSeparator: [UInt8]
 
   /// Makes settings.
   public init(
-    name: String, noRead: [UInt8] = Array("NOREAD".utf8),
-    requireSymbology: [UInt8] = Array("]d2".utf8), gradeSeparator: [UInt8] = []
+    name: String, noReads: [[UInt8]] = [Array("NOREAD".utf8)],
+    requireSymbology: [UInt8] = Array("]d2".utf8), gradeSeparator: [UInt8] = [],
+    codeSeparator: [UInt8] = []
   ) {
     self.name = name
-    self.noRead = noRead
+    self.noReads = noReads
     self.requireSymbology = requireSymbology
     self.gradeSeparator = gradeSeparator
+    self.codeSeparator = codeSeparator
+  }
+
+  /// Whether a message says that the scanner saw no code.
+  func isNoRead(_ message: [UInt8]) -> Bool { message.isEmpty || noReads.contains(message) }
+
+  /// Whether a message holds what stands between two codes.
+  func holdsSeparator(_ message: [UInt8]) -> Bool {
+    guard let first = codeSeparator.first, message.count >= codeSeparator.count else {
+      return false
+    }
+    return message.indices.contains {
+      message[$0] == first && message[$0...].starts(with: codeSeparator)
+    }
   }
 }
 

@@ -76,13 +76,20 @@ public enum RecordedSettings {
 
   /// Texts that scanners send may hold any byte, so they stand in hexadecimal digits.
   private struct Scanner: Codable {
+    /// Left out where there is none, and by versions that knew none.
+    var codeSeparator: String?
     var gradeSeparator: String
+    /// No-read texts beyond the first; left out where there are none, and by versions that knew one only.
+    var furtherNoReads: [String]?
     var name: String
+    /// The first; empty: none.
     var noRead: String
     var requireSymbology: String
 
     enum CodingKeys: String, CodingKey {
       case name
+      case codeSeparator = "code_separator_hex"
+      case furtherNoReads = "further_no_reads_hex"
       case gradeSeparator = "grade_separator_hex"
       case noRead = "no_read_hex"
       case requireSymbology = "require_symbology_hex"
@@ -133,8 +140,11 @@ public enum RecordedSettings {
       },
       scanners: settings.scanners.map {
         Scanner(
-          gradeSeparator: Hexadecimal.text($0.gradeSeparator), name: $0.name,
-          noRead: Hexadecimal.text($0.noRead),
+          codeSeparator: $0.codeSeparator.isEmpty ? nil : Hexadecimal.text($0.codeSeparator),
+          gradeSeparator: Hexadecimal.text($0.gradeSeparator),
+          furtherNoReads: $0.noReads.count > 1
+            ? $0.noReads.dropFirst().map { Hexadecimal.text($0) } : nil, name: $0.name,
+          noRead: Hexadecimal.text($0.noReads.first ?? []),
           requireSymbology: Hexadecimal.text($0.requireSymbology))
       },
       stations: settings.stations.map {
@@ -167,11 +177,16 @@ public enum RecordedSettings {
     }
     var scanners: [ScannerSettings] = []
     for scanner in fields.scanners {
+      var noReads: [[UInt8]] = []
+      for digits in [scanner.noRead] + (scanner.furtherNoReads ?? []) {
+        noReads.append(try text(digits))
+      }
       scanners.append(
         ScannerSettings(
-          name: scanner.name, noRead: try text(scanner.noRead),
+          name: scanner.name, noReads: noReads.filter { !$0.isEmpty },
           requireSymbology: try text(scanner.requireSymbology),
-          gradeSeparator: try text(scanner.gradeSeparator)))
+          gradeSeparator: try text(scanner.gradeSeparator),
+          codeSeparator: try text(scanner.codeSeparator ?? "")))
     }
     guard fields.stations.allSatisfy({ $0.scanners.allSatisfy(scanners.indices.contains) }) else {
       throw Malformed(description: "a station in the recorded settings has a scanner that is none")

@@ -32,7 +32,8 @@ import Testing
       case .number, .oneOf: ["a whole number"]
       case .tenths: ["a whole number", "a number with a fraction"]
       case .flag: ["true or false"]
-      case .texts: ["a list"]
+      case .texts, .framings(_, _, orOne: false): ["a list"]
+      case .framings(_, _, orOne: true): ["a text", "a list"]
       case .textOrTexts: ["a text", "a list"]
       case .table: ["a table"]
       }
@@ -72,6 +73,15 @@ import Testing
           Key.decimal(range.upperBound + 1), "-0.1", "-1", "nan", "inf", "-inf", "1.55", "1e300",
         ],
         [Key.decimal(range.lowerBound), Key.decimal(range.upperBound), "2", "0.3"]
+      )
+    case .framings(let range, let most, _):
+      func list(_ count: Int, of bytes: Int) -> String {
+        "[" + Array(repeating: text(bytes), count: count).joined(separator: ", ") + "]"
+      }
+      let outside = [range.lowerBound - 1, range.upperBound + 1].filter { $0 >= 0 }
+      return (
+        outside.map { list(1, of: $0) } + [list(most + 1, of: range.upperBound)],
+        [list(0, of: 0), list(most, of: range.lowerBound), list(1, of: range.upperBound)]
       )
     case .flag, .texts, .textOrTexts, .table: return ([], [])
     }
@@ -123,12 +133,14 @@ import Testing
   }
 
   @Test(arguments: [
-    ("scanner.transport", "\"hid\"", "\"hid\" is not built yet; this version has \"serial\""),
+    (
+      "scanner.transport", "\"hid\"",
+      "\"hid\" is not built yet; this version has \"serial\" or \"tcp\""
+    ),
     (
       "scanner.transport", "\"keyboard\"",
-      "\"keyboard\" is not built yet; this version has \"serial\""
+      "\"keyboard\" is not built yet; this version has \"serial\" or \"tcp\""
     ),
-    ("scanner.transport", "\"tcp\"", "\"tcp\" is not built yet; this version has \"serial\""),
     (
       "station.kind", "\"aggregation\"",
       "\"aggregation\" is not built yet; this version has \"unit\""

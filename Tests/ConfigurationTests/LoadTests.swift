@@ -21,7 +21,7 @@ import Testing
           scanners: [
             .init(
               name: "camera-1", device: .path("/dev/ttyACM0"), baud: 115_200, prefix: [],
-              suffix: [0x0D, 0x0A], noRead: Array("NOREAD".utf8),
+              suffix: [0x0D, 0x0A], noReads: [Array("NOREAD".utf8)],
               requireSymbology: Array("]d2".utf8), gradeSeparator: [])
           ],
           plcs: [
@@ -127,7 +127,7 @@ import Testing
       configuration.scanners.first
         == .init(
           name: "left", device: .path("/dev/ttyUSB0"), baud: 9600, prefix: [2], suffix: [3],
-          noRead: [0x3F], requireSymbology: [], gradeSeparator: [9]))
+          noReads: [[0x3F]], requireSymbology: [], gradeSeparator: [9]))
     #expect(
       configuration.plcs.last
         == .init(

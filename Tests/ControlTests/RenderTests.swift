@@ -138,9 +138,13 @@ struct RenderTests {
       render.scanners([
         ScannerReply(
           name: "camera-1", transport: "serial", device: "/dev/serial/by-id/usb-1", online: true,
-          messages: 1_234, lastMessageAt: "2026-03-01T07:05:09.042Z"),
+          messages: 1_234, lastMessageAt: "2026-03-01T07:05:09.042Z",
+          activity: .init(
+            noReads: 5, readsPerMinute: 312, lastHeartbeatAt: "2026-03-01T07:05:08.000Z",
+            refusedConnections: 1), faults: .init(spoiled: 2, charactersInError: 3)),
         ScannerReply(
-          name: "camera-two", transport: "tcp", device: "10.0.0.7:23", online: false,
+          name: "camera-two", profile: "cognex-dataman", transport: "tcp", device: "10.0.0.7:23",
+          online: false,
           reason: "connection refused", messages: 0, lastMessageAt: nil),
       ])
         + render.plcs([

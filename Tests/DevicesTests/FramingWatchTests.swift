@@ -11,8 +11,8 @@ struct FramingWatchTests {
 
   @Test("a suffix that never comes is said once, with what was waited for")
   func noSuffix() {
-    var watch = FramingWatch(prefix: [], suffix: [0x0D, 0x0A])
-    var said: [FramingWatch.News] = []
+    var watch = FramingWatch(ScannerFraming(prefix: [], suffix: [0x0D, 0x0A]))
+    var said: [Standing.News] = []
     for read in 0..<200 {
       watch.took(bytes: 50, messages: 0, hasPart: true, now: at(Int64(read) * 100))
       if let news = watch.look(now: at(Int64(read) * 100)) { said.append(news) }
@@ -24,7 +24,7 @@ struct FramingWatchTests {
 
   @Test("half a message is said after five seconds, not before")
   func half() {
-    var watch = FramingWatch(prefix: [0x02], suffix: [0x03])
+    var watch = FramingWatch(ScannerFraming(prefix: [0x02], suffix: [0x03]))
     watch.took(bytes: 9, messages: 0, hasPart: true, now: at(0))
     #expect(watch.look(now: at(4999)) == nil)
     guard case .begins(let sentence) = watch.look(now: at(5000)) else {
@@ -41,7 +41,7 @@ struct FramingWatchTests {
 
   @Test("a scanner that sends good messages, whole or dripped, is never spoken of")
   func good() {
-    var watch = FramingWatch(prefix: [], suffix: [0x0D])
+    var watch = FramingWatch(ScannerFraming(prefix: [], suffix: [0x0D]))
     for read in 0..<1000 {
       let now = at(Int64(read) * 1000)
       watch.took(bytes: 20, messages: 0, hasPart: true, now: now)
@@ -53,8 +53,25 @@ struct FramingWatchTests {
 
   @Test("silence alone is nothing: a line may stand for a week")
   func silence() {
-    var watch = FramingWatch(prefix: [], suffix: [0x0D])
+    var watch = FramingWatch(ScannerFraming(prefix: [], suffix: [0x0D]))
     watch.took(bytes: 20, messages: 1, hasPart: false, now: at(0))
     #expect(watch.look(now: at(600_000_000)) == nil)
+  }
+
+  @Test("five messages in a row with errors in their characters are said, and a good one ends it")
+  func spoiled() {
+    var watch = FramingWatch(ScannerFraming(suffix: [0x0D]))
+    for count in 1...4 {
+      watch.took(bytes: 9, messages: 0, hasPart: false, spoiled: UInt64(count), now: at(0))
+      #expect(watch.look(now: at(0)) == nil)
+    }
+    watch.took(bytes: 9, messages: 0, hasPart: false, spoiled: 5, now: at(0))
+    guard case .begins(let sentence) = watch.look(now: at(0)) else {
+      Issue.record("nothing was said")
+      return
+    }
+    #expect(sentence.contains("parity"), "\(sentence)")
+    watch.took(bytes: 9, messages: 1, hasPart: false, spoiled: 5, now: at(100))
+    #expect(watch.look(now: at(10_000)) == .ends)
   }
 }

@@ -8,7 +8,7 @@ import Testing
 @testable import Devices
 
 /// A bank, its ring, and a line loop that only collects.
-private final class BankBench {
+final class BankBench {
   struct Told: Equatable {
     var event: ScannerEvent
     var source: Int
@@ -23,17 +23,31 @@ private final class BankBench {
   /// When each was told, in nanoseconds.
   private(set) var moments: [Int64] = []
 
-  init(
+  convenience init(
     _ paths: [String], prefix: [UInt8] = [], suffix: [UInt8] = [0x0D, 0x0A],
     ringBytes: Int = 1 << 20, retryMilliseconds: Int = 1
   ) {
+    self.init(
+      scanners: paths.enumerated().map { index, path in
+        ScannerBank.Scanner(
+          name: "camera-\(index + 1)", way: .serial(path, SerialSettings()),
+          framing: ScannerFraming(prefix: prefix, suffix: suffix))
+      }, ringBytes: ringBytes, retryMilliseconds: retryMilliseconds)
+  }
+
+  /// One scanner, on CR LF.
+  convenience init(_ way: ScannerWay, talk: ScannerTalk = ScannerTalk()) {
+    self.init(scanners: [
+      ScannerBank.Scanner(
+        name: "camera-1", way: way, framing: ScannerFraming(suffix: [0x0D, 0x0A]), talk: talk)
+    ])
+  }
+
+  init(scanners: [ScannerBank.Scanner], ringBytes: Int = 1 << 20, retryMilliseconds: Int = 1) {
     let woken = woken
     frames = FrameRing(capacity: ringBytes)
     bank = ScannerBank(
-      paths.enumerated().map { index, path in
-        ScannerBank.Scanner(
-          name: "camera-\(index + 1)", device: path, baud: 115_200, prefix: prefix, suffix: suffix)
-      }, frames: frames, retryMilliseconds: retryMilliseconds, wake: { woken.signal() })
+      scanners, frames: frames, retryMilliseconds: retryMilliseconds, wake: { woken.signal() })
   }
 
   func take() {
@@ -103,7 +117,7 @@ private final class BankBench {
     #expect(bench.waitFor(.offline))
     #expect(bench.told.last { $0.event == .offline }?.text.contains(cable.path) == true)
     #expect(bench.bank.health[0].onlineSince == nil)
-    #expect(bench.bank.health[0].framing.cut == 1)
+    #expect(bench.bank.health[0].faults.framing.cut == 1)
     bench.forget()
     cable.plug()
     #expect(bench.waitFor(.online))
@@ -234,7 +248,7 @@ private final class BankBench {
     defer { close(other) }
     var mode = termios()
     #expect(tcgetattr(other, &mode) == 0)
-    mode.c_iflag |= tcflag_t(IXON | IXOFF | IXANY | ISTRIP | ICRNL | PARMRK | IGNPAR | INPCK)
+    mode.c_iflag |= tcflag_t(IXON | IXOFF | IXANY | ISTRIP | ICRNL | IGNPAR)
     mode.c_lflag |= tcflag_t(ECHO | ICANON | ISIG)
     mode.c_cflag |= tcflag_t(CSTOPB) | tcflag_t(CRTSCTS) | tcflag_t(HUPCL)
     #expect(tcsetattr(other, TCSANOW, &mode) == 0)
@@ -244,9 +258,10 @@ private final class BankBench {
     #expect(bench.waitFor(.online))
     #expect(tcgetattr(other, &mode) == 0)
     let input = tcflag_t(
-      IXON | IXOFF | IXANY | ISTRIP | ICRNL | INLCR | IGNCR | PARMRK | IGNBRK | BRKINT | IGNPAR
-        | INPCK)
+      IXON | IXOFF | IXANY | ISTRIP | ICRNL | INLCR | IGNCR | IGNBRK | BRKINT | IGNPAR)
     #expect(mode.c_iflag & input == 0)
+    // What came wrong is marked, and told apart from data.
+    #expect(mode.c_iflag & tcflag_t(PARMRK | INPCK) == tcflag_t(PARMRK | INPCK))
     #expect(mode.c_lflag & tcflag_t(ECHO | ECHONL | ICANON | ISIG | IEXTEN) == 0)
     #expect(mode.c_oflag & tcflag_t(OPOST) == 0)
     #expect(mode.c_cflag & tcflag_t(CSIZE) == tcflag_t(CS8))
@@ -329,7 +344,7 @@ private final class BankBench {
     defer { bench.bank.stop() }
     #expect(bench.waitFor(.online))
     cable.say([UInt8](repeating: 0x41, count: 1025) + [0x0D, 0x0A])
-    #expect(bench.wait { bench.bank.health[0].framing.overlong == 1 })
+    #expect(bench.wait { bench.bank.health[0].faults.framing.overlong == 1 })
     #expect(bench.messages.isEmpty)
     #expect(bench.bank.health[0].messages == 0)
   }
@@ -365,5 +380,129 @@ private final class BankBench {
     #expect(bench.waitFor(.online))
     cable.say("after\r\n")
     #expect(bench.wait { bench.messages == ["after"] })
+  }
+
+  @Test func aCharacterInErrorDropsItsMessageAndNoOther() {
+    let cable = Cable()
+    cable.plug()
+    let other = cable.openOtherEnd()
+    defer { close(other) }
+    let bench = BankBench([cable.path])
+    bench.bank.start()
+    defer { bench.bank.stop() }
+    #expect(bench.waitFor(.online))
+    // A pseudo-terminal has no parity. Its driver stops marking here, so that marks can be written as a real one writes them.
+    var mode = termios()
+    #expect(tcgetattr(other, &mode) == 0)
+    mode.c_iflag = 0
+    #expect(tcsetattr(other, TCSANOW, &mode) == 0)
+    cable.say(Array("one\r\ntw".utf8) + [0xFF, 0x00, 0x6F] + Array("\r\nthree\r\n".utf8))
+    #expect(bench.wait { bench.messages == ["one", "three"] })
+    #expect(bench.wait { bench.bank.health[0].faults.framing.spoiled == 1 })
+    #expect(bench.bank.health[0].faults.charactersInError == 1)
+    cable.say([0xFF, 0x00, 0x00] + Array("four\r\nfive\r\n".utf8))
+    #expect(bench.wait { bench.messages == ["one", "three", "five"] })
+    #expect(bench.wait { bench.bank.health[0].faults.breaks == 1 })
+  }
+
+  @Test func aScannerIsOnlineWhenItWasSetUpAsItAnswered() {
+    let cable = Cable()
+    cable.plug()
+    var talk = ScannerTalk()
+    talk.setup = [
+      .init(send: Array("<A>\r\n".utf8), answer: Array("OK".utf8)), .init(send: Array("<B>".utf8)),
+    ]
+    talk.answers = [Array("OK".utf8)]
+    talk.atOpening = Array("ON".utf8)
+    talk.atClosing = Array("OFF".utf8)
+    let bench = BankBench(.serial(cable.path, SerialSettings()), talk: talk)
+    bench.bank.start()
+    var heard: [UInt8] = []
+    #expect(
+      bench.wait {
+        heard += cable.heard()
+        return heard == Array("<A>\r\n".utf8)
+      })
+    #expect(bench.told.isEmpty)
+    cable.say("OK,A\r\n")
+    #expect(bench.waitFor(.online))
+    cable.say("<K1>\r\n")
+    #expect(bench.wait { bench.messages == ["<K1>"] })
+    bench.bank.stop()
+    // What it read never goes back to it, not even where it is a command. The terminal hands over in its own time.
+    let said = Array("<A>\r\n<B>ONOFF".utf8)
+    #expect(
+      bench.wait {
+        heard += cable.heard()
+        return heard.count >= said.count
+      })
+    #expect(heard == said)
+    #expect(bench.bank.health[0].answers == 1)
+  }
+
+  @Test func aScannerThatDoesNotAnswerIsLeftAndSaidOnce() {
+    let cable = Cable()
+    cable.plug()
+    var talk = ScannerTalk()
+    talk.setup = [.init(send: [0x41], answer: [0x42])]
+    talk.setupTimeout = .milliseconds(20)
+    let bench = BankBench(.serial(cable.path, SerialSettings()), talk: talk)
+    bench.bank.start()
+    defer { bench.bank.stop() }
+    #expect(bench.waitFor(.offline))
+    var heard = 0
+    #expect(
+      bench.wait {
+        heard += cable.heard().count
+        return heard >= 3
+      })
+    #expect(
+      bench.told.map(\.text) == [
+        "\(cable.path) was left: the scanner did not answer A with B within 20 ms"
+      ])
+  }
+
+  @Test func aScannerWithAHeartbeatIsOnlineOnlyWhileMessagesCome() {
+    let cable = Cable()
+    cable.plug()
+    var talk = ScannerTalk()
+    talk.heartbeat = Array("HB".utf8)
+    talk.silence = .milliseconds(300)
+    let bench = BankBench(.serial(cable.path, SerialSettings()), talk: talk)
+    bench.bank.start()
+    defer { bench.bank.stop() }
+    #expect(bench.waitFor(.offline))
+    #expect(bench.told.last?.text.contains("heartbeat is awaited") == true)
+    #expect(
+      bench.wait {
+        cable.say("HB 0001\r\n")
+        return bench.told.contains { $0.event == .online }
+      })
+    #expect(bench.messages.isEmpty)
+    #expect(bench.bank.health[0].heartbeatAt != nil)
+    bench.forget()
+    #expect(bench.waitFor(.offline))
+    #expect(bench.told.last?.text.contains("not even its heartbeat") == true)
+    #expect(
+      bench.wait {
+        cable.say("]d2read\r\n")
+        return bench.messages.first == "]d2read"
+      })
+    #expect(bench.told.contains { $0.event == .online })
+  }
+
+  @Test func aMessageWithoutASuffixEndsWithThePauseBehindIt() {
+    let cable = Cable()
+    cable.plug()
+    let bench = BankBench(scanners: [
+      ScannerBank.Scanner(
+        name: "camera-1", way: .serial(cable.path, SerialSettings()),
+        framing: ScannerFraming(suffix: [], gap: .milliseconds(30)))
+    ])
+    bench.bank.start()
+    defer { bench.bank.stop() }
+    #expect(bench.waitFor(.online))
+    cable.say("no end")
+    #expect(bench.wait { bench.messages == ["no end"] })
   }
 }

@@ -120,17 +120,33 @@ struct FloodTests {
     }
   }
 
+  @Test(
+    "a scanner that changes or repeats itself is an alarm, and stops nothing by itself",
+    arguments: [AlarmKind.scannerDrifted, .scannerRepeating])
+  func odd(kind: AlarmKind) {
+    var rig = Rig.running()
+    rig.step(.scannerTrouble(0, kind, message: "does so"))
+    #expect(rig.alarm(kind)?.message == "scanner camera-1 does so")
+    #expect(rig.permit)
+    rig.step(.scannerTrouble(0, kind, message: nil))
+    #expect(rig.alarm(kind)?.state == .returned)
+    rig.step(.scannerTrouble(0, kind, message: "does so"))
+    rig.step(.scannerOffline(0, reason: "it hung up"))
+    rig.step(.scannerOnline(0))
+    #expect(rig.alarm(kind)?.state == .returned)
+  }
+
   @Test("a scanner whose messages have no end is an alarm until they have, or until it comes anew")
   func unframed() {
     var rig = Rig.running()
-    rig.step(.scannerUnframed(0, message: "sends no suffix"))
-    rig.step(.scannerUnframed(0, message: "sends no suffix"))
+    rig.step(.scannerTrouble(0, .scannerUnframed, message: "sends no suffix"))
+    rig.step(.scannerTrouble(0, .scannerUnframed, message: "sends no suffix"))
     #expect(rig.alarm(.scannerUnframed)?.occurrence == 1)
     #expect(rig.alarm(.scannerUnframed)?.message == "scanner camera-1 sends no suffix")
     #expect(rig.permit, "its units are no-reads, and those stop the line")
-    rig.step(.scannerUnframed(0, message: nil))
+    rig.step(.scannerTrouble(0, .scannerUnframed, message: nil))
     #expect(rig.alarm(.scannerUnframed)?.state == .returned)
-    rig.step(.scannerUnframed(0, message: "sends no suffix"))
+    rig.step(.scannerTrouble(0, .scannerUnframed, message: "sends no suffix"))
     rig.step(.scannerOffline(0, reason: "it hung up"))
     rig.step(.scannerOnline(0))
     #expect(rig.alarm(.scannerUnframed)?.state == .returned)

@@ -55,6 +55,21 @@ import Testing
     #expect(serial(of: Rig.scan(Rig.serial(2))) == Rig.serial(2))
   }
 
+  @Test("each of several no-read texts is one, and a separator between codes makes several of them")
+  func textsOfTheScanner() {
+    let scanner = ScannerSettings(
+      name: "camera-1", noReads: [Array("NR".utf8), Array("?".utf8)], gradeSeparator: [0x7C],
+      codeSeparator: Array(";;".utf8))
+    for (message, verdict) in [
+      (Array("NR".utf8), .noRead), (Array("?".utf8), .noRead), ([], .noRead),
+      (Array("NOREAD".utf8), .notDataMatrix), (Self.good + Array(";;".utf8), .severalCodes),
+      (Self.good + Array("|3.0;;01|".utf8), .severalCodes), (Self.good, .accept),
+    ] as [([UInt8], Verdict)] {
+      var rig = Rig.running(scanners: [scanner])
+      #expect(rig.unit(message) == verdict, "\(String(decoding: message, as: UTF8.self))")
+    }
+  }
+
   @Test(arguments: cases)
   func aMessageHasItsVerdict(name: String, message: [UInt8], expected: Verdict) {
     var rig = Rig.running()

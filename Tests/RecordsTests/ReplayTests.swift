@@ -251,8 +251,17 @@ import Testing
   @Test("settings come back from the records as they were")
   func settings() throws {
     var settings = PlayedLine.settings
-    settings.scanners[0].noRead = [0, 0x1D, 0xFF]
+    settings.scanners[0].noReads = [[0, 0x1D, 0xFF]]
     settings.limits.outcome = .milliseconds(1234)
+    #expect(try RecordedSettings.decoded(RecordedSettings.encoded(settings)) == settings)
+    // Versions that knew one no-read text and no code separator wrote and read the same line.
+    let old = String(decoding: RecordedSettings.encoded(settings), as: UTF8.self)
+    #expect(old.contains("\"no_read_hex\":\"001dff\""), "\(old)")
+    #expect(!old.contains("further_no_reads") && !old.contains("code_separator"), "\(old)")
+    settings.scanners[0].noReads = [[0x3F], [0x4E, 0x52]]
+    settings.scanners[0].codeSeparator = [0x2C, 0x5D]
+    #expect(try RecordedSettings.decoded(RecordedSettings.encoded(settings)) == settings)
+    settings.scanners[0].noReads = []
     #expect(try RecordedSettings.decoded(RecordedSettings.encoded(settings)) == settings)
   }
 }

@@ -1,4 +1,4 @@
-// A TCP listener for the print feed. Every function returns -errno on failure.
+// A TCP listener for scanners and the print feed. Every function returns -errno on failure.
 #ifndef CLINUX_LISTEN_H
 #define CLINUX_LISTEN_H
 

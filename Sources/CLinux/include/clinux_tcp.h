@@ -81,4 +81,25 @@ static inline int clinux_tcp_connected(int descriptor) {
   return -error;
 }
 
+// Whether whoever is at the other end of a connection has this address, whatever its port: 1 yes, 0 no.
+static inline int clinux_tcp_peer_is(int descriptor, const struct clinux_tcp_address *address) {
+  struct clinux_tcp_address peer;
+  socklen_t length = sizeof peer.socket_address;
+  if (getpeername(descriptor, &peer.socket_address.general, &length) < 0) return -errno;
+  if (peer.socket_address.general.sa_family != address->socket_address.general.sa_family) return 0;
+  if (peer.socket_address.general.sa_family == AF_INET6)
+    return memcmp(
+               &peer.socket_address.version6.sin6_addr, &address->socket_address.version6.sin6_addr,
+               sizeof peer.socket_address.version6.sin6_addr)
+        == 0;
+  return peer.socket_address.version4.sin_addr.s_addr == address->socket_address.version4.sin_addr.s_addr;
+}
+
+// Sends a few bytes at once or not at all: what finds no room is an error (-EAGAIN), and without a signal where nobody
+// reads any more.
+static inline int clinux_tcp_send(int descriptor, const void *bytes, size_t count) {
+  ssize_t sent = send(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return sent < 0 ? -errno : (size_t)sent == count ? 0 : -EAGAIN;
+}
+
 #endif
