@@ -5,6 +5,15 @@ extension Configuration {
   ///
   /// - Throws: Everything that is wrong with it, not only the first.
   public static func load(path: String) throws(ConfigurationProblems) -> Configuration {
+    let bytes = try bytes(
+      ofFile: path, orElse: "; linewardd --print-sample-config prints one to start from")
+    return try parse(bytes, file: path)
+  }
+
+  /// The text of a file; `orElse` follows the sentence that it does not exist.
+  static func bytes(
+    ofFile path: String, orElse advice: String = ""
+  ) throws(ConfigurationProblems) -> [UInt8] {
     func problem(_ sentence: String) -> ConfigurationProblems {
       ConfigurationProblems(problems: [ConfigurationProblem(file: path, sentence: sentence)])
     }
@@ -12,9 +21,7 @@ extension Configuration {
     guard descriptor >= 0 else {
       let code = errno
       let reason = String(cString: strerror(code))
-      let advice =
-        code == ENOENT ? "; linewardd --print-sample-config prints one to start from" : ""
-      throw problem("the file cannot be opened: \(reason)\(advice)")
+      throw problem("the file cannot be opened: \(reason)\(code == ENOENT ? advice : "")")
     }
     defer { close(descriptor) }
     var information = stat()
@@ -34,7 +41,7 @@ extension Configuration {
       if got == 0 { break }
       count += got
     }
-    return try parse(Array(bytes[..<count]), file: path)
+    return Array(bytes[..<count])
   }
 
   /// Checks the text of a file; `file` is named in problems.
