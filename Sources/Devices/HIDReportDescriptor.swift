@@ -199,9 +199,11 @@ public struct HIDReportDescriptor: Sendable, Hashable {
     guard fields.count < Self.fieldsMax else { throw .tooManyFields(at: place) }
     let key = Self.key(field.direction, field.report)
     let offset = reportBits[key] ?? 0
-    // Both factors are below 2^32, so the product fits.
+    let bitsMax = Self.reportByteCountMax * 8
+    // Each factor for itself first: both have up to 32 bits, and their product would not fit.
+    guard field.bits <= bitsMax, field.count <= bitsMax else { throw .reportTooLong(at: place) }
     let bits = offset + field.bits * field.count
-    guard bits <= Self.reportByteCountMax * 8 else { throw .reportTooLong(at: place) }
+    guard bits <= bitsMax else { throw .reportTooLong(at: place) }
     reportBits[key] = bits
     guard field.bits > 0, field.count > 0 else { return }
     var field = field

@@ -60,6 +60,8 @@ public struct KeyboardLayout: Sendable, Hashable {
 
   /// Keys are numbered below this.
   private static let codesMax = 128
+  /// Plain, Shift, AltGr.
+  private static let levels = 3
 
   /// Its name, as in the configuration.
   public let name: String
@@ -70,13 +72,13 @@ public struct KeyboardLayout: Sendable, Hashable {
 
   /// Makes a layout from its keys' characters by kernel names; an empty text stands for none.
   public init(name: String, keys: [String: [String]]) throws(Problem) {
-    var characters = [UInt8](repeating: 0, count: Self.codesMax * Level.allCases.count)
+    var characters = [UInt8](repeating: 0, count: Self.codesMax * Self.levels)
     // In order of names, so that of several problems the same one is told each time.
     for (key, texts) in keys.sorted(by: { $0.key < $1.key }) {
       guard let code = Self.keys.first(where: { $0.name == key })?.code else {
         throw .unknownKey(key)
       }
-      guard (1...Level.allCases.count).contains(texts.count) else {
+      guard (1...Self.levels).contains(texts.count) else {
         throw .characterCount(key: key, texts.count)
       }
       for (level, text) in texts.enumerated() where !text.isEmpty {
@@ -84,7 +86,7 @@ public struct KeyboardLayout: Sendable, Hashable {
         guard bytes.count == 1, (0x20...0x7E).contains(bytes[0]) else {
           throw .notASCII(key: key, text)
         }
-        characters[Int(code) * Level.allCases.count + level] = bytes[0]
+        characters[Int(code) * Self.levels + level] = bytes[0]
       }
     }
     let missing = Self.needed.filter { !characters.contains($0) }
@@ -92,7 +94,7 @@ public struct KeyboardLayout: Sendable, Hashable {
     self.name = name
     self.characters = characters
     hasAltGr = (0..<Self.codesMax).contains {
-      characters[$0 * Level.allCases.count + Level.altGr.rawValue] != 0
+      characters[$0 * Self.levels + Level.altGr.rawValue] != 0
     }
   }
 
@@ -106,7 +108,7 @@ public struct KeyboardLayout: Sendable, Hashable {
   /// The character of a key, 0 for none.
   public func character(_ key: UInt16, _ level: Level) -> UInt8 {
     guard key < Self.codesMax else { return 0 }
-    return characters[Int(key) * Level.allCases.count + level.rawValue]
+    return characters[Int(key) * Self.levels + level.rawValue]
   }
 
   /// The first key that gives a character, nil when none does; keypad keys depend on num lock and are left out.
