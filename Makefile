@@ -172,6 +172,7 @@ install-files:
 	install -D -m 0644 systemd/70-lineward.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/70-lineward.rules
 	install -D -m 0644 systemd/lineward.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/lineward.catalog
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/lineward docs/*.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/lineward/keyboards config/keyboards/*.toml
 
 .PHONY: clean
 clean: ## forget all builds

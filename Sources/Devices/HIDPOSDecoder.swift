@@ -64,7 +64,7 @@ public struct HIDPOSDecoder: Sendable {
 
   /// What went wrong since the start.
   public private(set) var faults = Faults()
-  /// Reports of other kinds, e.g. of status; they are passed over.
+  /// Reports of other kinds, as of status; they are passed over.
   public private(set) var otherReports: UInt64 = 0
   /// Whether messages can bring their AIM identifier; without it none can be told to be GS1.
   public let hasSymbologyIdentifier: Bool
@@ -292,8 +292,9 @@ public struct HIDPOSDecoder: Sendable {
     return nil
   }
 
-  /// The feature report that sets a Honeywell scanner to HID POS, for HIDIOCSFEATURE; nil where the device has no feature
-  /// report 254. Afterwards it goes and comes again as another device.
+  /// The feature report that sets a Honeywell scanner to HID POS, for HIDIOCSFEATURE.
+  ///
+  /// Nil where the device has no feature report 254. Afterwards it goes and comes again as another device.
   public static func honeywellSwitch(_ descriptor: HIDReportDescriptor) -> [UInt8]? {
     guard descriptor.hasReportNumbers,
       let count = descriptor.byteCount(.feature, report: 254), count >= 2

@@ -164,7 +164,7 @@ public struct HIDReportDescriptor: Sendable, Hashable {
 
   /// All fields, in the order of the descriptor.
   public private(set) var fields: [Field] = []
-  /// The outermost collections: what the device is, e.g. 8C:2 a scanner, 1:6 a keyboard.
+  /// The outermost collections: what the device is, as 8C:2 a scanner, 1:6 a keyboard.
   public private(set) var applications: [HIDUsage] = []
   /// Whether each report begins with a byte that is its number.
   public private(set) var hasReportNumbers = false

@@ -8,7 +8,7 @@ public struct KeyEvent: Sendable, Hashable {
   public var type: UInt16
   /// Which key or light.
   public var code: UInt16
-  /// A key: 0 up, 1 down, 2 repeated by itself. A light: 0 off.
+  /// A key: 0 up, 1 down, 2 repeated by itself; a light: 0 off.
   public var value: Int32
 
   /// Names an event.
@@ -209,7 +209,9 @@ public struct KeyboardDecoder: Sendable {
     }
   }
 
-  /// The kernel lost events. Which keys are down is no longer known, and the message at hand has lost its middle or end.
+  /// The kernel lost events.
+  ///
+  /// Which keys are down is no longer known, and the message at hand has lost its middle or end.
   private mutating func lost(at: Instant) {
     faults.dropped &+= 1
     held = 0
