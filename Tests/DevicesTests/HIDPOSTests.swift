@@ -299,6 +299,23 @@ enum POSDescriptor {
     #expect(decoder.faults == .init())
   }
 
+  @Test func aMessageByAnotherReportEndsTheOneAtHand() throws {
+    var descriptor: [UInt8] = [0x05, 0x8C, 0x09, 0x02, 0xA1, 0x01]
+    for number in [UInt8(2), 3] {
+      descriptor += [
+        0x85, number, 0x05, 0x01, 0x75, 0x08, 0x95, 0x01, 0x09, 0x3B, 0x81, 0x02, 0x05, 0x8C, 0x95,
+        0x04, 0x09, 0xFE, 0x81, 0x02, 0x95, 0x01, 0x09, 0xFF, 0x81, 0x02,
+      ]
+    }
+    var decoder = try HIDPOSDecoder(try HIDReportDescriptor(descriptor + [0xC0]))
+    #expect(!decoder.hasSymbologyIdentifier)
+    let reports: [[UInt8]] = [
+      [2, 4, 0x41, 0x41, 0x41, 0x41, 1], [3, 1, 0x42, 0, 0, 0, 0], [2, 1, 0x43, 0, 0, 0, 0],
+    ]
+    #expect(Self.feed(&decoder, reports) == [[0x42], [0x43]])
+    #expect(decoder.faults == .init(cut: 1))
+  }
+
   @Test func theTriggerAndTheSwitchAreTakenFromTheDescriptor() throws {
     let decoder = try Maker.identifierFirst.decoder()
     #expect(decoder.trigger == [4, 0b100])
