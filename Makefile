@@ -131,6 +131,18 @@ fuzz: ## the GS1 readers under libFuzzer and the address sanitizer; FUZZ_SECONDS
 	cd .build-fuzz && ./gs1-fuzzer -max_len=10240 -timeout=5 -print_final_stats=1 \
 	  -max_total_time=$(FUZZ_SECONDS) corpus ../Tools/gs1-fuzz/seeds
 
+.PHONY: fuzz-devices
+fuzz-devices: ## the decoders of scanners under libFuzzer and the address sanitizer; FUZZ_SECONDS=600
+	@mkdir -p .build-fuzz/corpus-devices
+	swiftc -O -parse-as-library -swift-version 6 -module-name Line -emit-module -emit-module-path .build-fuzz/Line.swiftmodule \
+	  -c Sources/Line/Instant.swift -o .build-fuzz/Line.o
+	swiftc -O -sanitize=fuzzer,address -use-ld=lld -parse-as-library -swift-version 6 -module-name DevicesFuzzer -I .build-fuzz \
+	  -enable-upcoming-feature InternalImportsByDefault \
+	  Sources/Devices/{Framer,HIDReportDescriptor,HIDPOSDecoder,KeyboardLayout,KeyboardDecoder}.swift \
+	  Tools/devices-fuzz/DevicesFuzzer.swift .build-fuzz/Line.o -o .build-fuzz/devices-fuzzer
+	cd .build-fuzz && ./devices-fuzzer -max_len=5000 -timeout=5 -print_final_stats=1 \
+	  -max_total_time=$(FUZZ_SECONDS) corpus-devices ../Tools/devices-fuzz/seeds
+
 .PHONY: nspawn-test
 nspawn-test: packages ## the installed service under real systemd, in a container; needs root
 	Tests/system/nspawn-test
@@ -161,6 +173,7 @@ install-files:
 	install -D -m 0644 systemd/lineward.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/lineward.catalog
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/lineward/scanners config/scanners/*.toml
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/lineward docs/*.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/lineward/keyboards config/keyboards/*.toml
 
 .PHONY: clean
 clean: ## forget all builds

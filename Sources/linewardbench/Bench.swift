@@ -48,7 +48,7 @@ struct Bench: ParsableCommand {
 
   private func measure(_ report: inout Report, _ parts: Set<Part>, folder: URL) throws {
     if parts.contains(.gs1) { GS1Bench().add(to: &report) }
-    if parts.contains(.framer) { FramerBench.run(&report) }
+    if parts.contains(.decoders) { DecoderBench.run(&report) }
     if parts.contains(.rings) { try RingBench.run(&report) }
     if parts.contains(.append) { try AppendBench.run(&report, folder: folder) }
     try inProcess(&report, parts, folder: folder)

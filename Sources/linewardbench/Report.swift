@@ -1,6 +1,6 @@
 /// The parts that can be run by themselves.
 enum Part: String, CaseIterable {
-  case gs1, framer, pool, rings, append, throughput, verify, latency, `import`
+  case gs1, decoders, pool, rings, append, throughput, verify, latency, `import`
 
   static let names = allCases.map(\.rawValue).joined(separator: ",")
 
