@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 public import Line
+internal import Threads
 
 /// How a scanner frames its messages on a line or socket.
 public struct ScannerFraming: Sendable, Hashable {
@@ -111,10 +112,35 @@ public struct ScannerTalk: Sendable, Hashable {
   }
 }
 
+/// A device that was opened.
+public struct OpenedDevice: Sendable {
+  /// Does not block.
+  public var descriptor: Int32
+  /// What takes messages out of what it delivers, where that is known only now; nil: the scanner's own.
+  public var decoder: (any ScannerDecoder)?
+
+  /// Names what was opened.
+  public init(descriptor: Int32, decoder: (any ScannerDecoder)? = nil) {
+    self.descriptor = descriptor
+    self.decoder = decoder
+  }
+}
+
+/// Why a device was not opened.
+public struct OpeningProblem: Error, Sendable, Hashable {
+  /// A sentence that names the device.
+  public var sentence: String
+
+  /// Says why.
+  public init(_ sentence: String) { self.sentence = sentence }
+}
+
 /// How a scanner is reached.
 public enum ScannerWay: Sendable {
-  /// A device file; `open` returns a descriptor that does not block, or the negative system's error, and never waits.
-  case device(path: String, open: @Sendable () -> Int32)
+  /// A device of this transport, named by its path or by what it has to be; `open` takes the path and never waits.
+  case device(
+    DeviceTransport, WantedDevice.Way,
+    open: @Sendable (_ path: String) throws(OpeningProblem) -> OpenedDevice)
   /// The scanner listens on this address in digits. A name would make the line depend on a name server, and looking it up
   /// can wait for long.
   case client(host: String, port: UInt16)
@@ -123,18 +149,61 @@ public enum ScannerWay: Sendable {
 
   /// A serial line.
   public static func serial(_ path: String, _ settings: SerialSettings) -> ScannerWay {
-    .device(path: path) {
+    .serial(.path(path), settings)
+  }
+
+  /// A serial line, by its path or by what it has to be.
+  public static func serial(_ device: WantedDevice.Way, _ settings: SerialSettings) -> ScannerWay {
+    .device(.serial, device) { path throws(OpeningProblem) in
       var character = clinux_tty_character(
         baud: UInt32(settings.baud), data_bits: UInt8(settings.dataBits),
         parity: settings.parity.rawValue, stop_bits: UInt8(settings.stopBits), marks: 1)
-      return clinux_tty_open_with(path, &character)
+      let descriptor = clinux_tty_open_with(path, &character)
+      guard descriptor >= 0 else {
+        throw OpeningProblem("\(path) cannot be opened: \(ScannerBank.words(-descriptor))")
+      }
+      return OpenedDevice(descriptor: descriptor)
+    }
+  }
+
+  /// A HID POS scanner (USB usage page 0x8C).
+  public static func hid(_ device: WantedDevice.Way) -> ScannerWay {
+    .device(.hid, device) { path throws(OpeningProblem) in
+      do throws(HIDOpening.Problem) {
+        let opened = try HIDOpening.scanner(path)
+        return OpenedDevice(
+          descriptor: opened.descriptor, decoder: ReportDecoder(opened.decoder))
+      } catch {
+        throw OpeningProblem(error.description)
+      }
+    }
+  }
+
+  /// A scanner that types like a keyboard.
+  public static func keyboard(
+    _ device: WantedDevice.Way, layout: KeyboardLayout, suffix: KeyboardDecoder.Suffix,
+    separatorIsF8: Bool
+  ) -> ScannerWay {
+    .device(.keyboard, device) { path throws(OpeningProblem) in
+      do throws(HIDOpening.Problem) {
+        let opened = try HIDOpening.keyboard(
+          path, layout: layout, suffix: suffix, separatorIsF8: separatorIsF8, now: .now)
+        return OpenedDevice(
+          descriptor: opened.descriptor,
+          decoder: KeyDecoder(opened.decoder) { [descriptor = opened.descriptor] in
+            clinux_evdev_lights(descriptor)
+          })
+      } catch {
+        throw OpeningProblem(error.description)
+      }
     }
   }
 
   /// The path, or the address with its port, as a person would name it.
   public var place: String {
     switch self {
-    case .device(let path, _): path
+    case .device(_, .path(let path), _): path
+    case .device(_, .match(let match), _): match.phrase
     case .client(let host, let port), .server(let host, let port, _):
       host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
     }

@@ -57,7 +57,7 @@ public final class ScannerBank: @unchecked Sendable {
       self.framing = framing
       self.talk = talk
       var marks = false
-      if case .device = way { marks = true }
+      if case .device(.serial, _, _) = way { marks = true }
       makeDecoder = { [marks] in FrameDecoder(framing, marks: marks) }
     }
 
@@ -114,6 +114,10 @@ public final class ScannerBank: @unchecked Sendable {
 
   /// How long what cannot be opened is left alone.
   private let retryEvery: Instant.Span
+  /// What the scanners want of the machine's devices, nil of those on a network.
+  private let wanted: [WantedDevice?]
+  /// What is plugged in; nil where every scanner has its path, and nobody has to look.
+  private var finder: DeviceFinder?
   private let ports: [ScannerPort]
   private let turnCounter = Atomic<UInt64>(0)
   private let ending = Atomic<Bool>(false)
@@ -142,6 +146,15 @@ public final class ScannerBank: @unchecked Sendable {
   ) {
     precondition(scanners.count <= 256, "a frame's source is one byte")
     retryEvery = .milliseconds(Int64(retryMilliseconds))
+    wanted = scanners.map { scanner in
+      guard case .device(let transport, let way, _) = scanner.way else { return nil }
+      return WantedDevice(scanner: scanner.name, transport: transport, way: way)
+    }
+    let isLooking = wanted.contains {
+      if case .match? = $0?.way { return true }
+      return false
+    }
+    if isLooking { finder = DeviceFinder() }
     let states = States(count: scanners.count)
     self.states = states
     ports = scanners.enumerated().map { index, scanner in
@@ -169,6 +182,7 @@ public final class ScannerBank: @unchecked Sendable {
     thread.withLock { thread in
       precondition(thread == nil, "a scanner bank is started once")
       // The first time here: who starts the bank finds what is there open.
+      choose(now: .now)
       tick(now: .now)
       thread = NamedThread("scanners") { [self] in run() }
       return thread != nil
@@ -189,16 +203,23 @@ public final class ScannerBank: @unchecked Sendable {
 
   private func run() {
     var retryAt = Instant.now + retryEvery
-    // The first place is the bell's; then two for each port, its descriptor and its listening socket.
-    var polled = [pollfd](repeating: pollfd(), count: 1 + 2 * ports.count)
+    var lookAgainAt = Instant.now
+    // The first place is the bell's; then two for each port, its descriptor and its listening socket; the last the finder's.
+    var polled = [pollfd](repeating: pollfd(), count: 2 + 2 * ports.count)
+    let last = polled.count - 1
     while !ending.load(ordering: .acquiring) {
       turnCounter.add(1, ordering: .relaxed)
       var now = Instant.now
       if now >= retryAt {
+        if finder?.trouble != nil, now >= lookAgainAt {
+          lookAgainAt = now + ScannerBank.lookAgainEvery
+          if finder?.lookAgain() == true { choose(now: now) }
+        }
         tick(now: now)
         retryAt = now + retryEvery
       }
       var wakeAt = retryAt
+      polled[last] = pollfd(fd: finder?.descriptor ?? -1, events: Int16(POLLIN), revents: 0)
       // A negative descriptor is passed over by poll(2).
       for (index, port) in ports.enumerated() {
         polled[1 + 2 * index] = pollfd(fd: port.descriptor, events: port.events, revents: 0)
@@ -210,6 +231,7 @@ public final class ScannerBank: @unchecked Sendable {
         bell.wait(wakeAt - now, polled) { ending.load(ordering: .acquiring) }
       }
       now = .now
+      if ready > 0, polled[last].revents != 0, finder?.drain() == true { choose(now: now) }
       for (index, port) in ports.enumerated() {
         if ready > 0, polled[1 + 2 * index].revents != 0 {
           port.ready(polled[1 + 2 * index].revents, now: now)
@@ -221,6 +243,23 @@ public final class ScannerBank: @unchecked Sendable {
       }
     }
     for port in ports { port.close() }
+  }
+
+  /// Without udev's word what is plugged in is looked at anew so often, which costs some milliseconds.
+  private static let lookAgainEvery = Instant.Span.milliseconds(1000)
+
+  /// Says to each port which device is its own, by what is plugged in now.
+  private func choose(now: Instant) {
+    let devices = finder?.devices ?? []
+    let choices = DeviceChoice.choose(for: wanted.compactMap(\.self), among: devices) { path in
+      guard let real = realpath(path, nil) else { return nil }
+      defer { free(real) }
+      return String(cString: real)
+    }
+    var next = choices.makeIterator()
+    for (port, wanted) in zip(ports, wanted) where wanted != nil {
+      if let choice = next.next() { port.take(choice, trouble: finder?.trouble, now: now) }
+    }
   }
 
   private func tick(now: Instant) {

@@ -1,3 +1,5 @@
+internal import CLinux
+internal import Glibc
 public import Line
 
 /// What went wrong between a scanner and its messages, since the start.
@@ -13,6 +15,14 @@ public struct ScannerFaults: Sendable, Hashable {
 
   /// Nothing went wrong yet.
   public init() {}
+
+  /// Adds what went wrong elsewhere.
+  mutating func add(_ other: ScannerFaults) {
+    framing.add(other.framing)
+    charactersInError &+= other.charactersInError
+    breaks &+= other.breaks
+    lost &+= other.lost
+  }
 
   /// Messages that came and were not handed on.
   public var dropped: UInt64 {
@@ -44,6 +54,90 @@ public protocol ScannerDecoder: Sendable {
 
   /// The device is gone, or was opened anew: what was half a message belongs to nothing.
   mutating func reset()
+}
+
+/// The decoder of HID POS scanners: one read is one report.
+struct ReportDecoder: ScannerDecoder {
+  private var decoder: HIDPOSDecoder
+
+  init(_ decoder: HIDPOSDecoder) { self.decoder = decoder }
+
+  var faults: ScannerFaults {
+    var faults = ScannerFaults()
+    faults.framing.overlong = decoder.faults.overlong
+    faults.framing.cut = decoder.faults.cut
+    faults.framing.spoiled = decoder.faults.malformed
+    return faults
+  }
+
+  var hasPart: Bool { decoder.hasPart }
+  var deadline: Instant? { nil }
+
+  mutating func append(
+    _ bytes: UnsafeRawBufferPointer, now: Instant, _ body: (UnsafeRawBufferPointer) -> Void
+  ) {
+    decoder.append(bytes, body)
+  }
+
+  mutating func advance(now: Instant, _ body: (UnsafeRawBufferPointer) -> Void) {}
+  mutating func lost(_ characters: UInt64) { decoder.reset() }
+  mutating func reset() { decoder.reset() }
+}
+
+/// The decoder of scanners that type: one read is some `input_event`s, whole.
+struct KeyDecoder: ScannerDecoder {
+  private var decoder: KeyboardDecoder
+  /// Which lights are on, as `clinux_evdev_lights` says: asked for when the kernel has lost events.
+  private let lights: @Sendable () -> Int32
+
+  init(_ decoder: KeyboardDecoder, lights: @escaping @Sendable () -> Int32) {
+    self.decoder = decoder
+    self.lights = lights
+  }
+
+  var faults: ScannerFaults {
+    var faults = ScannerFaults()
+    let found = decoder.faults
+    faults.framing.overlong = found.overlong
+    faults.framing.cut = found.cut
+    faults.framing.spoiled = found.unknownKey &+ found.stuckModifier &+ found.unsynchronised
+    faults.lost = found.dropped
+    return faults
+  }
+
+  var hasPart: Bool { decoder.hasPart }
+  // A pause is looked for with each tick; it only drops what nobody ended.
+  var deadline: Instant? { nil }
+
+  mutating func append(
+    _ bytes: UnsafeRawBufferPointer, now: Instant, _ body: (UnsafeRawBufferPointer) -> Void
+  ) {
+    decoder.look(now: now)
+    KeyDecoder.events(bytes) { decoder.append($0, body) }
+    guard decoder.needsSynchronising else { return }
+    let on = lights()
+    if on >= 0 { decoder.synchronise(capsLock: on & 2 != 0, numLock: on & 1 != 0) }
+  }
+
+  mutating func advance(now: Instant, _ body: (UnsafeRawBufferPointer) -> Void) {
+    decoder.look(now: now)
+  }
+
+  mutating func lost(_ characters: UInt64) { decoder.reset() }
+  mutating func reset() { decoder.reset() }
+
+  /// The events of a read (linux/input.h): time, type, code, value.
+  static func events(_ bytes: UnsafeRawBufferPointer, _ body: (KeyEvent) -> Void) {
+    let size = MemoryLayout<input_event>.size
+    for start in stride(from: 0, through: bytes.count - size, by: size) {
+      let event = bytes.loadUnaligned(fromByteOffset: start, as: input_event.self)
+      body(
+        KeyEvent(
+          at: Instant(
+            nanoseconds: Int64(event.time.tv_sec) * 1_000_000_000 + Int64(event.time.tv_usec)
+              * 1000), type: event.type, code: event.code, value: event.value))
+    }
+  }
 }
 
 /// The decoder of serial lines and sockets: marks, pauses, and then `Framer`.

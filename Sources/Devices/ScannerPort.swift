@@ -40,6 +40,13 @@ final class ScannerPort {
   /// Between two connections that we begin; a device path is looked at with every tick.
   private let connectEvery: Instant.Span
   private var decoder: any ScannerDecoder
+  /// Of the decoders that earlier openings had.
+  private var faultsBefore = ScannerFaults()
+  /// Which device is this scanner's, by what is plugged in; nil: it has none.
+  private var choice: DeviceChoice?
+  /// Why not everything that is plugged in may be known.
+  private var missing = ""
+  private var openedPath = ""
   private var stage = Stage.closed
   /// The listening socket, -1 none.
   private(set) var listening: Int32 = -1
@@ -162,13 +169,13 @@ final class ScannerPort {
 
   private func open(now: Instant) {
     switch scanner.way {
-    case .device(let path, let open):
-      let descriptor = open()
-      guard descriptor >= 0 else {
-        tellOffline("\(path) cannot be opened: \(ScannerBank.words(-descriptor))")
-        return
+    case .device(_, _, let open):
+      switch choice {
+      case .refused(let refusal): tellOffline(refusal.sentence + missing)
+      case .path(let path): openDevice(path, open, now: now)
+      case .device(let device): openDevice(device.node, open, now: now)
+      case nil: break
       }
-      opened(descriptor, now: now)
     case .client(let host, let port):
       guard now >= connectAt else { return }
       connectAt = now + connectEvery
@@ -193,6 +200,40 @@ final class ScannerPort {
         }
       }
       if told == nil { tellOffline("no scanner has connected to \(place)") }
+    }
+  }
+
+  private func openDevice(
+    _ path: String, _ open: (String) throws(OpeningProblem) -> OpenedDevice, now: Instant
+  ) {
+    do throws(OpeningProblem) {
+      let device = try open(path)
+      openedPath = path
+      if let new = device.decoder {
+        // What went wrong before stays counted.
+        faultsBefore.add(decoder.faults)
+        decoder = new
+      }
+      opened(device.descriptor, now: now)
+    } catch {
+      tellOffline(error.sentence)
+    }
+  }
+
+  /// What is plugged in has changed, and with it perhaps which device is this scanner's.
+  ///
+  /// One that is open and no longer the one to be read is closed.
+  func take(_ choice: DeviceChoice, trouble: String?, now: Instant) {
+    missing = trouble.map { "; \($0)" } ?? ""
+    self.choice = choice
+    guard descriptor >= 0 else { return }
+    switch choice {
+    case .path: break
+    case .device(let device):
+      if device.node != openedPath {
+        end("\(openedPath) was left: \(place) is \(device.node) now", now: now)
+      }
+    case .refused(let refusal): end(refusal.sentence + missing, now: now)
     }
   }
 
@@ -288,7 +329,8 @@ final class ScannerPort {
 
   // MARK: Reading
 
-  private static let readSize = 4096
+  /// A HID report is read as a whole or cut off: at most 16 KiB (HID_MAX_BUFFER_SIZE).
+  private static let readSize = 16 << 10
   private var buffer = [UInt8](repeating: 0, count: ScannerPort.readSize)
 
   private func read(_ descriptor: Int32, _ revents: Int16) {
@@ -368,7 +410,8 @@ final class ScannerPort {
   }
 
   private func noteFaults() {
-    health.faults = decoder.faults
+    health.faults = faultsBefore
+    health.faults.add(decoder.faults)
     health.faults.framing.spoiled &+= droppedForLoss
   }
 

@@ -92,7 +92,7 @@ import Testing
     #expect(
       scanner
         == .init(
-          name: "c", device: "/dev/ttyS0", baud: 9600, dataBits: 7, parity: "even", stopBits: 2,
+          name: "c", device: .path("/dev/ttyS0"), baud: 9600, dataBits: 7, parity: "even", stopBits: 2,
           prefix: [], suffix: [], gap: .milliseconds(50), messageMax: 100, noReads: [bytes("-")],
           requireSymbology: [], gradeSeparator: bytes("#"), codeSeparator: bytes("|"),
           answers: [bytes("OK")], heartbeat: bytes("HB"), heartbeatWithin: .milliseconds(600),
