@@ -8,7 +8,8 @@ extension Configuration {
     if storage != running.storage { tables.append("[storage]") }
     if control != running.control { tables.append("[control]") }
     if secondStop != running.secondStop { tables.append("[second_stop]") }
-    tables += differences("scanner", scanners, running.scanners, name: \.name)
+    tables += differences(
+      "scanner", scanners.map(\.withoutOthers), running.scanners.map(\.withoutOthers), name: \.name)
     tables += differences("plc", plcs, running.plcs, name: \.name)
     tables += differences(
       "station", stations.map(\.withoutTimes), running.stations.map(\.withoutTimes), name: \.name)
@@ -63,6 +64,17 @@ extension Configuration {
       guard pair.0 != pair.1, let table = pair.0 ?? pair.1 else { return nil }
       return "[[\(kind)]] \(Key.quoted(name(table)))"
     }
+  }
+}
+
+extension Configuration.Scanner {
+  /// Without the layouts that are only known besides: a new file beside them changes nothing that runs.
+  fileprivate var withoutOthers: Configuration.Scanner {
+    var scanner = self
+    if case .keyboard(let layout, _, let separatorIsF8) = transport {
+      scanner.transport = .keyboard(layout: layout, others: [], separatorIsF8: separatorIsF8)
+    }
+    return scanner
   }
 }
 

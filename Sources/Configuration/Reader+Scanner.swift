@@ -158,7 +158,9 @@ extension Reader {
 
   /// `address:port` or `[address]:port`, in digits.
   private func place(_ text: String) -> (address: String, port: UInt16)? {
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]),
+    guard let colon = text.lastIndex(of: ":"),
+      text[text.index(after: colon)...].utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+      let port = UInt16(text[text.index(after: colon)...]),
       port > 0
     else { return nil }
     var address = text[..<colon]
@@ -292,8 +294,11 @@ extension Reader {
     _ key: String, _ table: Table
   ) {
     let bytes = Array(beginning.utf8)
+    // Without an identifier a read begins with the digits of an AI.
+    let isDigit = bytes.first.map { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ?? false
     guard
-      bytes.first == UInt8(ascii: "]") || reads.noReads.contains(where: { $0.starts(with: bytes) })
+      bytes.first == UInt8(ascii: "]") || reads.symbology.isEmpty && isDigit
+        || reads.noReads.contains(where: { $0.starts(with: bytes) })
     else { return }
     fail(
       "scanner.\(key)", line: table.line(of: key),

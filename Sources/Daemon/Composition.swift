@@ -283,6 +283,14 @@ final class Composition: Sendable {
     talk.setupTimeout = Instant.Span(scanner.setupTimeout)
     talk.atOpening = scanner.atOpening
     talk.atClosing = scanner.atClosing
+    switch scanner.transport {
+    case .hid, .keyboard:
+      // A profile's commands are for a line or socket: reports and keys take none.
+      talk.setup = []
+      talk.atOpening = []
+      talk.atClosing = []
+    case .serial, .client, .server: break
+    }
     return ScannerBank.Scanner(
       name: scanner.name, way: way(of: scanner, wedge),
       framing: ScannerFraming(

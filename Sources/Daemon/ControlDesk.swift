@@ -141,7 +141,9 @@ final class ControlDesk: Sendable {
   // MARK: Scanners that type
 
   /// So long the test symbol is waited for.
-  private static let teachingLongest = Instant.Span.milliseconds(60_000)
+  ///
+  /// Shorter than a command line waits for an answer.
+  private static let teachingLongest = Instant.Span.milliseconds(25_000)
 
   private func teach(_ name: String, _ peer: Peer, _ responder: Responder) {
     guard let wedge = wedges[name] else {
@@ -153,19 +155,35 @@ final class ControlDesk: Sendable {
             : .notFound("There is no scanner \(name); there are \(all.joined(separator: ", ")).")))
       return
     }
+    look(unlessRefused: responder) { [self] core in
+      if core.status.permit {
+        responder.finish(
+          .failure(
+            .refused("The line runs, and the test symbol is no pack: stop the line, then teach.")))
+      } else {
+        teach(wedge, name, peer, responder)
+      }
+    }
+  }
+
+  private func teach(_ wedge: Wedge, _ name: String, _ peer: Peer, _ responder: Responder) {
     let isTaken = wedge.teach(until: Clock.now + ControlDesk.teachingLongest) { [self] outcome in
       switch outcome {
       case .whole(let proof): taught(wedge, name, proof, peer, responder)
       case .other(let sentence):
-        responder.finish(.failure(.refused("Scanner \(name) is not taught: \(sentence)")))
+        // An earlier proof has fallen with it.
+        order(
+          .scannerNotTaught(scanner: name, sentence: sentence), peer, responder)
       case .nothing:
         responder.finish(
           .failure(
             .refused(
-              "Scanner \(name) is not taught: no scan came within a minute; see lineward scanners.")
+              "Scanner \(name) is not taught: no scan came within 25 s; see lineward scanners.")
           ))
       }
     }
+    // A scanner that is not plugged in looks at no time.
+    reading.asyncAfter(deadline: .now() + .seconds(26)) { wedge.isTeaching(now: Clock.now) }
     if !isTaken {
       responder.finish(.failure(.refused("Scanner \(name) is being taught already.")))
     }
@@ -182,12 +200,14 @@ final class ControlDesk: Sendable {
           responder.finish(result.reply)
           return
         }
-        do {
-          try wedge.keep(proof)
-          responder.finish(.success(.done("scanner \(name) is taught")))
-        } catch {
-          responder.finish(
-            .failure(.storageFault("The proof for scanner \(name) cannot be kept: \(error)")))
+        self.reading.async {
+          do {
+            try wedge.keep(proof)
+            responder.finish(.success(.done("scanner \(name) is taught")))
+          } catch {
+            responder.finish(
+              .failure(.storageFault("The proof for scanner \(name) cannot be kept: \(error)")))
+          }
         }
       })
     if !taken { responder.finish(.failure(ControlDesk.overrun)) }
@@ -201,6 +221,12 @@ final class ControlDesk: Sendable {
         responder.finish(result.reply)
       })
     if !taken { responder.finish(.failure(ControlDesk.overrun)) }
+  }
+
+  private func look(
+    unlessRefused responder: Responder, _ body: @escaping @Sendable (LineController) -> Void
+  ) {
+    if !loop.send(.look(body)) { responder.finish(.failure(ControlDesk.overrun)) }
   }
 
   private func look(

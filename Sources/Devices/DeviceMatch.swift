@@ -59,7 +59,12 @@ public struct DeviceMatch: Sendable, Hashable {
     guard let found = device.port else { return false }
     // ID_PATH ends with configuration and interface, which are the scanner's and not the socket's; a socket behind a hub
     // goes on with a dot.
-    return found == port || found.hasPrefix(port + ":")
+    if found == port { return true }
+    guard found.hasPrefix(port + ":") else { return false }
+    let interface = found.dropFirst(port.count + 1).split(
+      separator: ".", omittingEmptySubsequences: false)
+    return interface.count == 2
+      && interface.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
   }
 
   /// The match in a sentence.

@@ -96,10 +96,10 @@ public struct ScannerMake: Sendable, Hashable {
     ScannerMake(vendor: "0536", profile: "honeywell", makesOnlyScanners: true),
     ScannerMake(vendor: "0c2e", profile: "honeywell", makesOnlyScanners: true),
     ScannerMake(vendor: "05e0", profile: "zebra", makesOnlyScanners: true),
-    ScannerMake(vendor: "05f9", profile: "datalogic", makesOnlyScanners: true),
-    ScannerMake(vendor: "080c", profile: "datalogic", makesOnlyScanners: true),
-    ScannerMake(vendor: "1777", profile: "omron", makesOnlyScanners: true),
-    ScannerMake(vendor: "0720", profile: "keyence", makesOnlyScanners: false),
+    ScannerMake(vendor: "05f9", profile: "datalogic-matrix", makesOnlyScanners: true),
+    ScannerMake(vendor: "080c", profile: "datalogic-matrix", makesOnlyScanners: true),
+    ScannerMake(vendor: "1777", profile: "omron-microhawk", makesOnlyScanners: true),
+    ScannerMake(vendor: "0720", profile: "keyence-sr", makesOnlyScanners: false),
   ]
 
   /// The make of a vendor, nil for one that is not known.

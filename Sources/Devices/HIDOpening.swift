@@ -109,10 +109,13 @@ public enum HIDOpening {
       var bytes = [UInt8](repeating: 0, count: 256)
       let count = read(descriptor, &bytes, bytes.count)
       guard count > 0 else { return nil }
-      return String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
+      // It goes into records and onto terminals.
+      let printable = bytes[..<count].prefix { $0 != 0x0A }.filter { (0x20...0x7E).contains($0) }
+      return printable.isEmpty ? nil : String(decoding: printable, as: UTF8.self)
     }
     guard let vendor = text("id/vendor"), let product = text("id/product") else { return path }
-    return "\(vendor):\(product) \(text("uniq") ?? "")"
+    // Most have no serial number: then the port tells one from another of its kind.
+    return "\(vendor):\(product) \(text("uniq") ?? text("phys") ?? path)"
   }
 
   private static func cannotOpen(_ path: String, _ code: Int32, not kind: String) -> Problem {

@@ -133,7 +133,10 @@ public struct HIDPOSDecoder: Sendable {
     // A message by another report begins a new one; the old one will not end any more.
     if let under, under != number { reset() }
     under = number
-    guard bytes.count >= layout.byteCount else { return malformed(continues: false) }
+    // Whether a report that was cut off goes on is not known: within a message, what follows may be its rest.
+    guard bytes.count >= layout.byteCount else {
+      return malformed(continues: held > 0 || dropping)
+    }
     let continues =
       layout.continuedAt >= 0 && Self.value(bytes, layout.continuedAt, layout.continuedBits) != 0
     let length = Self.value(bytes, layout.lengthAt, layout.lengthBits)
@@ -264,6 +267,7 @@ public struct HIDPOSDecoder: Sendable {
       }
     }
     guard layout.lengthAt >= 0 else { throw .noByteCount(report: report) }
+    guard layout.dataAt >= 0, layout.dataCount > 0 else { throw .noData }
     let symbology = layout.symbologyAt
     if min(symbology.0, symbology.1, symbology.2) < 0 { layout.symbologyAt = (-1, -1, -1) }
     return layout

@@ -132,11 +132,12 @@ struct KeyDecoder: ScannerDecoder {
   mutating func append(
     _ bytes: UnsafeRawBufferPointer, now: Instant, _ body: (UnsafeRawBufferPointer) -> Void
   ) {
-    advance(now: now, body)
+    // Pauses are seen by the moments of the events: the kernel may have held them while this thread was late.
+    lookAtTeaching(now: now)
     KeyDecoder.events(bytes) { event in
-      if let finding = teaching?.append(event) { found(finding) }
       // The test symbol is no read, and caps lock counts as it is when the message ends.
       let isTaught = teaching == nil
+      if let finding = teaching?.append(event) { found(finding) }
       var message: [UInt8]?
       decoder.append(event) { message = Array($0) }
       if let message, isTaught, obstacle == nil { message.withUnsafeBytes(body) }
@@ -150,12 +151,16 @@ struct KeyDecoder: ScannerDecoder {
 
   mutating func advance(now: Instant, _ body: (UnsafeRawBufferPointer) -> Void) {
     decoder.look(now: now)
-    guard wedge.isTeaching(now: now) else {
-      teaching = nil
-      return
-    }
     if let finding = teaching?.look(now: now) { found(finding) }
-    if teaching == nil { teaching = WedgeTeaching(decoder, others: wedge.others) }
+    lookAtTeaching(now: now)
+  }
+
+  private mutating func lookAtTeaching(now: Instant) {
+    if !wedge.isTeaching(now: now) {
+      teaching = nil
+    } else if teaching == nil {
+      teaching = WedgeTeaching(decoder, others: wedge.others)
+    }
   }
 
   private mutating func found(_ finding: WedgeTeaching.Finding) {

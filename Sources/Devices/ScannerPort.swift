@@ -60,6 +60,8 @@ final class ScannerPort {
   private var lostBefore: Int64?
   /// Messages in a read in which characters were lost: which of them is hurt is not known.
   private var droppedForLoss: UInt64 = 0
+  /// Reads that came while it was being set up.
+  private var droppedEarly: UInt64 = 0
   private var lastAt = Instant(nanoseconds: 0)
   private var framingWatch: FramingWatch?
   private var habitWatch = HabitWatch()
@@ -222,6 +224,8 @@ final class ScannerPort {
         // What went wrong before stays counted.
         faultsBefore.add(decoder.faults)
         decoder = new
+        // It counts what makes no message by itself, and the bytes of reports and key events say nothing.
+        framingWatch = nil
       }
       opened(device.descriptor, now: now)
     } catch {
@@ -274,10 +278,6 @@ final class ScannerPort {
   private func opened(_ descriptor: Int32, now: Instant) {
     stage = .settingUp(descriptor)
     setup = ScannerSetup(scanner.talk)
-    framingWatch?.reset()
-    habitWatch.reset()
-    repeatWatch.reset()
-    health.troubles = ScannerBank.Health.Troubles()
     let lost = clinux_tty_lost(descriptor)
     lostBefore = lost < 0 ? nil : lost
     goOn(now: now)
@@ -314,6 +314,11 @@ final class ScannerPort {
 
   private func cameOnline(_ descriptor: Int32, now: Instant) {
     stage = .online(descriptor)
+    // The loop ends these alarms with the coming.
+    framingWatch?.reset()
+    habitWatch.reset()
+    repeatWatch.reset()
+    health.troubles = ScannerBank.Health.Troubles()
     told = nil
     lastAt = now
     health.onlineSince = now
@@ -398,6 +403,16 @@ final class ScannerPort {
       health.heartbeatAt = now
       return
     }
+    switch stage {
+    case .unbelieved(let descriptor):
+      // Its decoder hands on what it believes.
+      cameOnline(descriptor, now: now)
+    case .online: break
+    default:
+      // Before the scanner is there a read belongs to no unit.
+      droppedEarly &+= 1
+      return
+    }
     // What finds no room is counted by the ring, and the loop raises the alarm.
     _ = outlet.push(.message, now, message)
     health.messages += 1
@@ -442,7 +457,7 @@ final class ScannerPort {
   private func noteFaults() {
     health.faults = faultsBefore
     health.faults.add(decoder.faults)
-    health.faults.framing.spoiled &+= droppedForLoss
+    health.faults.framing.spoiled &+= droppedForLoss &+ droppedEarly
   }
 
   /// The line or connection is over; half a message is never joined with what comes after.

@@ -55,6 +55,7 @@ public final class Wedge: Sendable {
 
   /// Takes the next scan up to `until` for the test symbol; false while another teaching is under way.
   ///
+  /// Anything else than the symbol takes an earlier proof back: the scanner is not set as it was.
   /// `ended` is told once, and must not block.
   public func teach(until: Instant, ended: @escaping @Sendable (Outcome) -> Void) -> Bool {
     state.withLock { state in
@@ -72,7 +73,15 @@ public final class Wedge: Sendable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     try encoder.encode(proof).write(to: URL(fileURLWithPath: path), options: .atomic)
+    let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+    try file.synchronize()
+    try file.close()
     state.withLock { $0.proof = proof }
+  }
+
+  private func revoke() {
+    state.withLock { $0.proof = nil }
+    unlink(path)
   }
 
   /// Why what is typed may not be believed, by what the device and its decoder have now; nil: it may.
@@ -88,13 +97,17 @@ public final class Wedge: Sendable {
   }
 
   /// Whether a teaching is under way; one whose time is over ends here.
-  func isTeaching(now: Instant) -> Bool {
+  ///
+  /// Looked at by the scanner's decoder, and by whoever began it: a scanner that is not plugged in has no decoder at work.
+  @discardableResult
+  public func isTeaching(now: Instant) -> Bool {
     let isOver = state.withLock { $0.until.map { now >= $0 } ?? false }
     if isOver { end(.nothing) }
     return state.withLock { $0.ended != nil }
   }
 
   func end(_ outcome: Outcome) {
+    if case .other = outcome { revoke() }
     let ended = state.withLock { state in
       defer {
         state.ended = nil

@@ -56,6 +56,8 @@ public enum LineCommand: Sendable {
   case challengeStart(station: String)
   /// A scanner that types was taught: goes on record, and the reply says that it is there.
   case scannerTaught(detail: String)
+  /// It was scanned for the test symbol and something else came: goes on record, and is refused with the sentence.
+  case scannerNotTaught(scanner: String, sentence: String)
   /// Ends it without a result.
   case challengeCancel(station: String, reason: String)
   /// Heads are signed with a new key from here on; `change` is what the record of it holds.

@@ -37,6 +37,8 @@ extension LineController {
     case .scannerTaught(let detail):
       emit(Record(.scannerTaught, actor: actor, detail: detail))
       finish(id, "taught")
+    case .scannerNotTaught(let scanner, let sentence):
+      refuse(id, "scanners teach \(scanner)", sentence, actor: actor)
     case .challengeStart(let station): startChallenge(id, station, actor: actor, now: now)
     case .challengeCancel(let station, let reason):
       cancelChallenge(id, station, reason: reason, actor: actor, now: now)

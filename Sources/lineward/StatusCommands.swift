@@ -50,8 +50,8 @@ struct Teach: ParsableCommand {
     discussion: """
       A scanner that types like a keyboard is believed only after the test symbol has come through \
       whole: a wrong layout or caps lock would change serials, and nobody could see it. Print the \
-      symbol of docs/keyboard-scanners.md, stop the line, give this command, and scan it within a \
-      minute. The teaching goes on record with your name; it is to be done again after anything of \
+      symbol of docs/keyboard-scanners.md, stop the line, give this command, and scan it within \
+      25 s. Anything else that comes takes an earlier proof back. The teaching goes on record with your name; it is to be done again after anything of \
       the scanner was set anew.
       """)
 

@@ -125,6 +125,39 @@ import Testing
     #expect(bench.teach(), "and it may be tried again")
   }
 
+  @Test("taught again with something else, an earlier proof has fallen, also for the next start")
+  func refuted() throws {
+    let bench = try Bench()
+    defer { try? FileManager.default.removeItem(at: bench.folder) }
+    #expect(bench.teach())
+    _ = bench.type(WedgeTeaching.content)
+    guard case .whole(let proof)? = bench.outcome else {
+      Issue.record("\(String(describing: bench.outcome))")
+      return
+    }
+    try bench.wedge.keep(proof)
+    #expect(bench.teach())
+    #expect(bench.type(Self.pack).isEmpty, "what is taken for the symbol is no read")
+    #expect(bench.decoder.obstacle != nil)
+    #expect(try Bench(in: bench.folder).decoder.obstacle != nil)
+  }
+
+  @Test("the symbol itself never becomes a read while it is taught")
+  func theSymbolIsNoRead() throws {
+    let bench = try Bench()
+    defer { try? FileManager.default.removeItem(at: bench.folder) }
+    for _ in 0..<2 {
+      #expect(bench.teach())
+      #expect(bench.type(WedgeTeaching.content).isEmpty)
+      guard case .whole(let proof)? = bench.outcome else {
+        Issue.record("\(String(describing: bench.outcome))")
+        return
+      }
+      try bench.wedge.keep(proof)
+    }
+    #expect(bench.type(Self.pack) == [Self.pack])
+  }
+
   @Test("caps lock that comes on takes the belief away, until it is as it was taught")
   func capsLock() throws {
     let bench = try Bench()
