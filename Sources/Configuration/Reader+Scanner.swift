@@ -59,6 +59,12 @@ extension Reader {
         .keyboard(layout: layout.named, others: layout.others, separatorIsF8: isF8), device
       )
     case "tcp":
+      for key in ["device", "match"] where table.values[key] != nil {
+        fail(
+          "scanner.\(key)", line: table.line(of: key),
+          "a scanner on the network has no device; leave the key out, or write another transport")
+        return nil
+      }
       if let place {
         return (.server(address: place.address, port: place.port, only: host), nil)
       }

@@ -190,6 +190,13 @@ extension ScannerTests {
         "scanner.device: this key is missing"
       ),
       (
+        [
+          ("scanner.transport", "\"tcp\""), ("scanner.host", "\"192.0.2.20\""),
+          ("scanner.port", "23"),
+        ],
+        "scanner.device: a scanner on the network has no device"
+      ),
+      (
         [("scanner.transport", "\"keyboard\""), ("scanner.layout", "\"xx\"")],
         "scanner.layout: there is no layout \"xx\""
       ),

@@ -294,4 +294,17 @@ import Testing
     #expect(!lists.isEmpty)
     for list in lists { #expect(list.sorted() == vendors) }
   }
+
+  @Test(
+    "a port is a socket, with or without the scanner's interface behind it",
+    arguments: [
+      ("pci-0-usb-0:1", true), ("pci-0-usb-0:1:1.0", true), ("pci-0-usb-0", false),
+      ("pci-0", false), ("pci-0-usb-0:", false), ("pci-0-usb-0:1:", false),
+      ("pci-0-usb-0:1:1", false),
+    ])
+  func ports(port: String, fits: Bool) {
+    let device = FoundDevice(
+      place: "/p", node: "/dev/ttyACM0", transport: .serial, port: "pci-0-usb-0:1:1.0")
+    #expect(DeviceMatch(port: port).fits(device) == fits)
+  }
 }

@@ -327,6 +327,32 @@ enum POSDescriptor {
     #expect(HIDPOSDecoder.honeywellSwitch(last) == nil)
   }
 
+  @Test("a report that was cut off within a message spoils what follows it up to the message's end")
+  func aCutReportKeepsItsMessageDropped() throws {
+    let maker = Maker.identifierFirst
+    var decoder = try maker.decoder()
+    func data(_ byte: UInt8) -> [UInt8] { [UInt8](repeating: byte, count: 56) }
+    let cut = Array(maker.report(data(0x42), continued: true).prefix(20))
+    let messages = Self.feed(
+      &decoder,
+      [
+        maker.report(data(0x41), continued: true), cut, maker.report(data(0x43), continued: true),
+        maker.report(data(0x44)), maker.report(data(0x45)),
+      ])
+    #expect(messages == [Array("]d2".utf8) + data(0x45)])
+  }
+
+  @Test("decoded data without any element is no decoded data")
+  func decodedDataWithoutElementsIsRefused() throws {
+    // A range that begins below decoded data, with one element: none of it is the data.
+    let descriptor: [UInt8] = [
+      0x05, 0x8C, 0x09, 0x02, 0xA1, 0x01, 0x75, 0x08, 0x95, 0x01, 0x05, 0x01, 0x09, 0x3B, 0x81,
+      0x02, 0x05, 0x8C, 0x19, 0x00, 0x29, 0xFE, 0x95, 0x01, 0x81, 0x02, 0xC0,
+    ]
+    guard let parsed = try? HIDReportDescriptor(descriptor) else { return }
+    #expect(throws: HIDPOSDecoder.Problem.self) { try HIDPOSDecoder(parsed) }
+  }
+
   @Test func aDeviceWithoutDecodedDataOrLengthIsRefused() throws {
     let keyboard = try HIDReportDescriptor(POSDescriptor.keyboard)
     #expect(throws: HIDPOSDecoder.Problem.noData) { try HIDPOSDecoder(keyboard) }
