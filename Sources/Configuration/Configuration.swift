@@ -48,12 +48,22 @@ public struct Configuration: Sendable, Hashable {
       case serial
       /// By HID POS (USB usage page 0x8C), the hidraw node `device`.
       case hid
-      /// As a keyboard of this layout, the event node `device`.
-      case keyboard(layout: String)
+      /// As a keyboard of this layout, the event node `device`; F8 stands for GS, or is no key of a message.
+      case keyboard(layout: KeyboardFile, others: [KeyboardFile], separatorIsF8: Bool)
       /// It listens on this address in digits.
       case client(host: String, port: UInt16)
       /// The daemon listens on this address in digits; `only` may connect, nil: anybody.
       case server(address: String, port: UInt16, only: String?)
+
+      /// The word of the configuration.
+      public var word: String {
+        switch self {
+        case .serial: "serial"
+        case .hid: "hid"
+        case .keyboard: "keyboard"
+        case .client, .server: "tcp"
+        }
+      }
     }
 
     /// A command of `setup`, and what its answer begins with; empty: none is awaited.
@@ -110,6 +120,15 @@ public struct Configuration: Sendable, Hashable {
     public var atOpening: [UInt8] = []
     /// Sent before it is closed; empty: nothing.
     public var atClosing: [UInt8] = []
+
+    /// Its device or address, as a person would name it.
+    public var place: String {
+      switch transport {
+      case .serial, .hid, .keyboard: device?.phrase ?? ""
+      case .client(let host, let port), .server(let host, let port, _):
+        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
+      }
+    }
 
     /// How its device is named.
     public enum Device: Sendable, Hashable {

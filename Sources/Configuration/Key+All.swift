@@ -153,6 +153,11 @@ extension Key {
         With "keyboard": the layout that the scanner types in, a file of the installed layouts (us, de, fr, gb) or a whole path.
         """),
     Key(
+      table: "scanner", name: "gs_is_f8", kind: .flag, fallback: .flag(false),
+      sentence:
+        "With \"keyboard\": whether the scanner types F8 for GS; Ctrl+] and Alt+029 are GS in any case."
+    ),
+    Key(
       table: "scanner", name: "host", kind: .text(1...45), fallback: .none,
       sentence: """
         With "tcp": its address in digits, to connect to; a name would make the line depend on a name server. With listen \

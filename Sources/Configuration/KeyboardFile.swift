@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A file of config/keyboards: which character each key of a layout gives.
 public struct KeyboardFile: Sendable, Hashable {
   /// The layout's name.
@@ -16,6 +18,49 @@ public struct KeyboardFile: Sendable, Hashable {
   public static func load(path: String) throws(ConfigurationProblems) -> KeyboardFile {
     try parse(
       Configuration.read(path: path, atMost: fileLengthMax, "keyboard layout"), file: path)
+  }
+
+  /// Layouts of a folder that are looked at, at most.
+  static let filesMax = 64
+
+  /// The layout of a name, from the first folder that has it; or at a whole path.
+  ///
+  /// A problem of no file is one of the name.
+  static func find(
+    _ name: String, in folders: [String]
+  ) throws(ConfigurationProblems) -> KeyboardFile {
+    if name.hasPrefix("/") { return try load(path: name) }
+    if !name.utf8.contains(UInt8(ascii: "/")) {
+      for folder in folders where access("\(folder)/\(name).toml", F_OK) == 0 {
+        return try load(path: "\(folder)/\(name).toml")
+      }
+    }
+    throw ConfigurationProblems(problems: [
+      ConfigurationProblem(
+        file: "",
+        sentence:
+          "there is no layout \(Key.quoted(name)) in \(Key.either(folders)); `ls` there shows "
+          + "which there are")
+    ])
+  }
+
+  /// All layouts of the folders that can be read, each name once.
+  static func all(in folders: [String]) -> [KeyboardFile] {
+    var found: [KeyboardFile] = []
+    for folder in folders {
+      guard let entries = opendir(folder) else { continue }
+      defer { closedir(entries) }
+      while found.count < filesMax, let entry = readdir(entries) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+          name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        guard name.hasSuffix(".toml"), let file = try? load(path: "\(folder)/\(name)"),
+          !found.contains(where: { $0.name == file.name })
+        else { continue }
+        found.append(file)
+      }
+    }
+    return found.sorted { $0.name < $1.name }
   }
 
   /// Checks the text of a file; `file` is named in problems.

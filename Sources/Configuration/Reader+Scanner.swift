@@ -33,6 +33,8 @@ extension Reader {
     let host = text(table, "scanner.host")
     let port = number(table, "scanner.port")
     let listen = text(table, "scanner.listen")
+    let name = text(table, "scanner.layout")
+    let isF8 = flag(table, "scanner.gs_is_f8")
     if let host, !isInDigits(host) {
       fail(
         "scanner.host", line: table.line(of: "host"),
@@ -51,8 +53,11 @@ extension Reader {
     case "serial": return device(table).map { (.serial, $0) }
     case "hid": return device(table).map { (.hid, $0) }
     case "keyboard":
-      guard let layout = text(table, "scanner.layout"), let device = device(table) else { return nil }
-      return (.keyboard(layout: layout), device)
+      let layout = name.flatMap { self.layout($0, table) }
+      guard let device = device(table), let layout, let isF8 else { return nil }
+      return (
+        .keyboard(layout: layout.named, others: layout.others, separatorIsF8: isF8), device
+      )
     case "tcp":
       if let place {
         return (.server(address: place.address, port: place.port, only: host), nil)
@@ -125,6 +130,30 @@ extension Reader {
   private static func isHexDigit(_ byte: UInt8) -> Bool {
     (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
       || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
+  }
+
+  /// The layout that is named, and all that are known: teaching says which one it would be instead.
+  private mutating func layout(
+    _ name: String, _ table: Table
+  ) -> (named: KeyboardFile, others: [KeyboardFile])? {
+    if let suffix = text(table, "scanner.suffix"), !["\r\n", "\r", "\n", "\t"].contains(suffix) {
+      fail(
+        "scanner.suffix", line: table.line(of: "suffix"),
+        "a scanner that types ends its messages with Enter (\"\\r\") or Tab (\"\\t\")")
+      return nil
+    }
+    do throws(ConfigurationProblems) {
+      return (try KeyboardFile.find(name, in: keyboards), KeyboardFile.all(in: keyboards))
+    } catch {
+      for problem in error.problems {
+        if problem.file.isEmpty {
+          fail("scanner.layout", line: table.line(of: "layout"), problem.sentence)
+        } else {
+          fail(problem)
+        }
+      }
+      return nil
+    }
   }
 
   /// `address:port` or `[address]:port`, in digits.

@@ -31,12 +31,18 @@ struct Reader {
   private(set) var problems: [ConfigurationProblem] = []
   private var unlisted = 0
   private var tables: [String: [Table]] = [:]
+  /// Where layouts of keyboards are: beside the profiles of scanners.
+  private(set) var keyboards: [String] = []
   /// What a profile says beside keys of a scanner.
   private(set) var extras = ScannerProfile.Extras()
 
   /// Takes a configuration apart; profiles of scanners are looked for in these folders, the first that has one wins.
   init(_ document: Document, file: String, profiles: [String]) {
     self.file = file
+    keyboards = profiles.map { folder in
+      folder.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+        separator: "/") + "/keyboards"
+    }
     sort(document)
     for index in all("scanner").indices { addProfile(to: index, profiles) }
   }
@@ -79,7 +85,7 @@ struct Reader {
       ConfigurationProblem(file: file, line: line, column: column, key: key, sentence: sentence()))
   }
 
-  private mutating func fail(_ problem: ConfigurationProblem) {
+  mutating func fail(_ problem: ConfigurationProblem) {
     guard problems.count < Reader.problemsMax else {
       unlisted += 1
       return

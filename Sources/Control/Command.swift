@@ -46,6 +46,8 @@ public enum Command: Sendable, Equatable {
   case challengeStart(station: String)
   /// Ends one without a result.
   case challengeCancel(station: String, reason: String)
+  /// Takes the next scan of a scanner that types for the test symbol.
+  case scannersTeach(name: String)
   /// Scanners and their health.
   case scanners
   /// PLCs and their health.
@@ -78,7 +80,7 @@ public enum Command: Sendable, Equatable {
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
       .reset, .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .challengeStart,
-      .challengeCancel:
+      .challengeCancel, .scannersTeach:
       false
     }
   }
@@ -122,6 +124,7 @@ public enum Command: Sendable, Equatable {
     case reset
     case challengeStart = "challenge start"
     case challengeCancel = "challenge cancel"
+    case scannersTeach = "scanners teach"
     case scanners
     case plcs
     case plcRegisters = "plcs --registers"
@@ -151,6 +154,7 @@ public enum Command: Sendable, Equatable {
     case .reset: .reset
     case .challengeStart: .challengeStart
     case .challengeCancel: .challengeCancel
+    case .scannersTeach: .scannersTeach
     case .scanners: .scanners
     case .plcs: .plcs
     case .plcRegisters: .plcRegisters
@@ -222,6 +226,7 @@ extension Command: Codable {
       case .challengeStart: .challengeStart(station: try text(.station))
       case .challengeCancel:
         .challengeCancel(station: try text(.station), reason: try text(.reason))
+      case .scannersTeach: .scannersTeach(name: try text(.id))
       case .scanners: .scanners
       case .plcs: .plcs
       case .plcRegisters: .plcRegisters
@@ -266,7 +271,7 @@ extension Command: Codable {
       try fields.encode(id, forKey: .id)
       try fields.encode(occurrence, forKey: .occurrence)
       try fields.encodeIfPresent(comment, forKey: .comment)
-    case .reset(let id), .recordsExport(let id):
+    case .reset(let id), .recordsExport(let id), .scannersTeach(let id):
       try fields.encode(id, forKey: .id)
     case .challengeStart(let station):
       try fields.encode(station, forKey: .station)

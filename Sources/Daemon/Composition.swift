@@ -74,8 +74,16 @@ final class Composition: Sendable {
       }, secondStop: { secondStop?.take() }, notices: { notices.write($0) },
       heads: { courier.send($0) })
     loopBox.set(loop)
+    let wedges: [String: Wedge]
+    do throws(KeyboardLayout.Problem) {
+      wedges = try Composition.wedges(configuration)
+    } catch {
+      logger.critical("\(path): a keyboard layout cannot be used: \(error)")
+      throw ExitCode(78)
+    }
     let bank = ScannerBank(
-      configuration.scanners.map(Composition.scannerSettings), frames: frames,
+      configuration.scanners.map { Composition.scannerSettings($0, wedge: wedges[$0.name]) },
+      frames: frames,
       wake: { loop.bell.ring() })
 
     let feed = configuration.printFeed.map {
@@ -87,7 +95,7 @@ final class Composition: Sendable {
       loop: loop, hasPrintFeed: feed != nil, directory: configuration.storage.directory,
       minFree: configuration.storage.minFree,
       roles: { self.roles.withLock { $0 } },
-      scanners: { Composition.scannerReplies(configuration, bank) },
+      scanners: { Composition.scannerReplies(configuration, bank) }, wedges: wedges,
       plcs: { Composition.plcReplies(configuration, links, $0) },
       registers: { Composition.registersReplies(configuration, links) })
     let server: ControlServer
@@ -244,7 +252,28 @@ final class Composition: Sendable {
     return destinations
   }
 
-  static func scannerSettings(_ scanner: Configuration.Scanner) -> ScannerBank.Scanner {
+  /// The scanners that type, by name; their proofs lie beside the records.
+  static func wedges(_ configuration: Configuration) throws(KeyboardLayout.Problem)
+    -> [String: Wedge]
+  {
+    var wedges: [String: Wedge] = [:]
+    for scanner in configuration.scanners {
+      guard case .keyboard(let file, let others, _) = scanner.transport else { continue }
+      let folder = configuration.storage.directory + "/scanners"
+      mkdir(folder, 0o750)
+      // A name may hold what no file name may.
+      let name = scanner.name.utf8.map { String($0, radix: 16) }.joined()
+      wedges[scanner.name] = Wedge(
+        name: scanner.name, proof: "\(folder)/\(name).json",
+        layout: try KeyboardLayout(name: file.name, keys: file.keys),
+        others: others.compactMap { try? KeyboardLayout(name: $0.name, keys: $0.keys) })
+    }
+    return wedges
+  }
+
+  static func scannerSettings(
+    _ scanner: Configuration.Scanner, wedge: Wedge? = nil
+  ) -> ScannerBank.Scanner {
     var talk = ScannerTalk()
     talk.noReads = scanner.noReads
     talk.answers = scanner.answers
@@ -255,17 +284,35 @@ final class Composition: Sendable {
     talk.atOpening = scanner.atOpening
     talk.atClosing = scanner.atClosing
     return ScannerBank.Scanner(
-      name: scanner.name, way: way(of: scanner),
+      name: scanner.name, way: way(of: scanner, wedge),
       framing: ScannerFraming(
         prefix: scanner.prefix, suffix: scanner.suffix, gap: scanner.gap.map { Instant.Span($0) },
         messageLengthMax: scanner.messageMax), talk: talk)
   }
 
-  private static func way(of scanner: Configuration.Scanner) -> ScannerWay {
-    switch scanner.transport {
+  private static func way(of scanner: Configuration.Scanner, _ wedge: Wedge?) -> ScannerWay {
+    let device: WantedDevice.Way =
+      switch scanner.device {
+      case .path(let path)?: .path(path)
+      case .match(let match)?:
+        .match(
+          DeviceMatch(
+            vendor: match.vendor, product: match.product, serial: match.serial, port: match.port))
+      case nil: .path("")
+      }
+    return switch scanner.transport {
+    case .hid: .hid(device)
+    case .keyboard(_, _, let separatorIsF8):
+      if let wedge {
+        .keyboard(
+          device, suffix: scanner.suffix == [0x09] ? .tab : .enter, separatorIsF8: separatorIsF8,
+          wedge: wedge)
+      } else {
+        preconditionFailure("a scanner that types has what it is taught by")
+      }
     case .serial:
       .serial(
-        scanner.device,
+        device,
         SerialSettings(
           baud: scanner.baud, dataBits: scanner.dataBits,
           parity: scanner.parity == "even" ? .even : scanner.parity == "odd" ? .odd : .none,

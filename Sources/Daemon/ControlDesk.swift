@@ -20,6 +20,8 @@ final class ControlDesk: Sendable {
   private let hasPrintFeed: Bool
   private let minFree: Int64
   private let scanners: @Sendable () -> [ScannerReply]
+  /// The scanners that type, by name.
+  private let wedges: [String: Wedge]
   private let plcs: @Sendable (LineStatus) -> [PLCReply]
   private let registers: @Sendable () -> [RegistersReply]
   /// Batches are imported one after the other: each needs the number and the serials of those before.
@@ -32,7 +34,7 @@ final class ControlDesk: Sendable {
   init(
     loop: LineLoop, hasPrintFeed: Bool, directory: String, minFree: Int64,
     roles: @escaping @Sendable () -> Roles,
-    scanners: @escaping @Sendable () -> [ScannerReply],
+    scanners: @escaping @Sendable () -> [ScannerReply], wedges: [String: Wedge],
     plcs: @escaping @Sendable (LineStatus) -> [PLCReply],
     registers: @escaping @Sendable () -> [RegistersReply]
   ) {
@@ -42,6 +44,7 @@ final class ControlDesk: Sendable {
     self.minFree = minFree
     self.roles = roles
     self.scanners = scanners
+    self.wedges = wedges
     self.plcs = plcs
     self.registers = registers
   }
@@ -110,6 +113,7 @@ final class ControlDesk: Sendable {
         return
       }
       order(.challengeCancel(station: station, reason: reason), peer, responder)
+    case .scannersTeach(let name): teach(name, peer, responder)
     case .scanners: responder.finish(.success(.scanners(scanners())))
     case .plcs:
       let plcs = plcs
@@ -132,6 +136,61 @@ final class ControlDesk: Sendable {
   /// Gives the status as soon as the loop comes round.
   func status(_ answer: @escaping @Sendable (StatusReply) -> Void) {
     loop.send(.look { core in answer(StatusReply(core.status)) })
+  }
+
+  // MARK: Scanners that type
+
+  /// So long the test symbol is waited for.
+  private static let teachingLongest = Instant.Span.milliseconds(60_000)
+
+  private func teach(_ name: String, _ peer: Peer, _ responder: Responder) {
+    guard let wedge = wedges[name] else {
+      let all = scanners().map(\.name)
+      responder.finish(
+        .failure(
+          all.contains(name)
+            ? .usage("Scanner \(name) does not type; only transport \"keyboard\" is taught.")
+            : .notFound("There is no scanner \(name); there are \(all.joined(separator: ", ")).")))
+      return
+    }
+    let isTaken = wedge.teach(until: Clock.now + ControlDesk.teachingLongest) { [self] outcome in
+      switch outcome {
+      case .whole(let proof): taught(wedge, name, proof, peer, responder)
+      case .other(let sentence):
+        responder.finish(.failure(.refused("Scanner \(name) is not taught: \(sentence)")))
+      case .nothing:
+        responder.finish(
+          .failure(
+            .refused(
+              "Scanner \(name) is not taught: no scan came within a minute; see lineward scanners.")
+          ))
+      }
+    }
+    if !isTaken {
+      responder.finish(.failure(.refused("Scanner \(name) is being taught already.")))
+    }
+  }
+
+  /// First on record, then in force.
+  private func taught(
+    _ wedge: Wedge, _ name: String, _ proof: WedgeProof, _ peer: Peer, _ responder: Responder
+  ) {
+    let detail = "\(name): device \(proof.device), layout \(proof.layout)"
+    let taken = loop.send(
+      .command(.scannerTaught(detail: detail), actor: peer.actor) { result in
+        guard case .done = result else {
+          responder.finish(result.reply)
+          return
+        }
+        do {
+          try wedge.keep(proof)
+          responder.finish(.success(.done("scanner \(name) is taught")))
+        } catch {
+          responder.finish(
+            .failure(.storageFault("The proof for scanner \(name) cannot be kept: \(error)")))
+        }
+      })
+    if !taken { responder.finish(.failure(ControlDesk.overrun)) }
   }
 
   // MARK: To the loop

@@ -15,8 +15,7 @@ extension Composition {
       let faults = health.faults
       return ScannerReply(
         name: scanner.name, profile: scanner.profile,
-        transport: scanner.transport == .serial ? "serial" : "tcp",
-        device: scannerSettings(scanner).way.place, online: health.onlineSince != nil,
+        transport: scanner.transport.word, device: scanner.place, online: health.onlineSince != nil,
         reason: health.fault, messages: Int(health.messages),
         lastMessageAt: health.lastMessageAt.map { text(of: $0) },
         activity: ScannerReply.Activity(

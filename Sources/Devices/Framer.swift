@@ -21,6 +21,14 @@ public struct Framer: Sendable {
     public var paused: UInt64 = 0
     /// Messages dropped because of a character in error, a break, or lost characters.
     public var spoiled: UInt64 = 0
+
+    mutating func add(_ other: Faults) {
+      overlong &+= other.overlong
+      withoutPrefix &+= other.withoutPrefix
+      cut &+= other.cut
+      paused &+= other.paused
+      spoiled &+= other.spoiled
+    }
   }
 
   /// What went wrong since the start.

@@ -95,6 +95,26 @@ public enum HIDOpening {
     return (descriptor, decoder)
   }
 
+  /// Which device stands behind `/dev/input/eventN`, by vendor, product and serial number as sysfs has them; the path where
+  /// it says nothing.
+  static func identity(ofKeyboard path: String) -> String {
+    guard let real = realpath(path, nil) else { return path }
+    defer { free(real) }
+    let node = String(cString: real)
+    let folder = "/sys/class/input/\(node.split(separator: "/").last ?? "")/device/"
+    func text(_ name: String) -> String? {
+      let descriptor = open(folder + name, O_RDONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { return nil }
+      defer { close(descriptor) }
+      var bytes = [UInt8](repeating: 0, count: 256)
+      let count = read(descriptor, &bytes, bytes.count)
+      guard count > 0 else { return nil }
+      return String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
+    }
+    guard let vendor = text("id/vendor"), let product = text("id/product") else { return path }
+    return "\(vendor):\(product) \(text("uniq") ?? "")"
+  }
+
   private static func cannotOpen(_ path: String, _ code: Int32, not kind: String) -> Problem {
     let reason =
       switch code {

@@ -181,18 +181,17 @@ public enum ScannerWay: Sendable {
 
   /// A scanner that types like a keyboard.
   public static func keyboard(
-    _ device: WantedDevice.Way, layout: KeyboardLayout, suffix: KeyboardDecoder.Suffix,
-    separatorIsF8: Bool
+    _ device: WantedDevice.Way, suffix: KeyboardDecoder.Suffix, separatorIsF8: Bool, wedge: Wedge
   ) -> ScannerWay {
     .device(.keyboard, device) { path throws(OpeningProblem) in
       do throws(HIDOpening.Problem) {
         let opened = try HIDOpening.keyboard(
-          path, layout: layout, suffix: suffix, separatorIsF8: separatorIsF8, now: .now)
+          path, layout: wedge.layout, suffix: suffix, separatorIsF8: separatorIsF8, now: .now)
         return OpenedDevice(
           descriptor: opened.descriptor,
-          decoder: KeyDecoder(opened.decoder) { [descriptor = opened.descriptor] in
-            clinux_evdev_lights(descriptor)
-          })
+          decoder: KeyDecoder(
+            opened.decoder, device: HIDOpening.identity(ofKeyboard: path), wedge: wedge
+          ) { [descriptor = opened.descriptor] in clinux_evdev_lights(descriptor) })
       } catch {
         throw OpeningProblem(error.description)
       }

@@ -41,6 +41,8 @@ public protocol ScannerDecoder: Sendable {
   var hasPart: Bool { get }
   /// When something is to be done even if nothing comes: `advance` then.
   var deadline: Instant? { get }
+  /// Why nothing that comes may be believed, a sentence; nil: it may. While it stands no message is handed on.
+  var obstacle: String? { get }
 
   /// Takes what one read brought, and hands each complete message to `body`, which may not keep its bytes.
   mutating func append(
@@ -54,6 +56,11 @@ public protocol ScannerDecoder: Sendable {
 
   /// The device is gone, or was opened anew: what was half a message belongs to nothing.
   mutating func reset()
+}
+
+extension ScannerDecoder {
+  /// What most devices send may be believed from the start.
+  public var obstacle: String? { nil }
 }
 
 /// The decoder of HID POS scanners: one read is one report.
@@ -87,13 +94,26 @@ struct ReportDecoder: ScannerDecoder {
 /// The decoder of scanners that type: one read is some `input_event`s, whole.
 struct KeyDecoder: ScannerDecoder {
   private var decoder: KeyboardDecoder
+  private let device: String
+  private let wedge: Wedge
+  private var teaching: WedgeTeaching?
   /// Which lights are on, as `clinux_evdev_lights` says: asked for when the kernel has lost events.
   private let lights: @Sendable () -> Int32
 
-  init(_ decoder: KeyboardDecoder, lights: @escaping @Sendable () -> Int32) {
+  /// `device` says which one it is, in the words that a proof keeps.
+  init(
+    _ decoder: KeyboardDecoder, device: String, wedge: Wedge,
+    lights: @escaping @Sendable () -> Int32
+  ) {
     self.decoder = decoder
+    self.device = device
+    self.wedge = wedge
     self.lights = lights
   }
+
+  var obstacle: String? { wedge.obstacle(now: proof) }
+
+  private var proof: WedgeProof { WedgeProof(device: device, decoder: decoder) }
 
   var faults: ScannerFaults {
     var faults = ScannerFaults()
@@ -112,30 +132,53 @@ struct KeyDecoder: ScannerDecoder {
   mutating func append(
     _ bytes: UnsafeRawBufferPointer, now: Instant, _ body: (UnsafeRawBufferPointer) -> Void
   ) {
-    decoder.look(now: now)
-    KeyDecoder.events(bytes) { decoder.append($0, body) }
+    advance(now: now, body)
+    KeyDecoder.events(bytes) { event in
+      if let finding = teaching?.append(event) { found(finding) }
+      // The test symbol is no read, and caps lock counts as it is when the message ends.
+      let isTaught = teaching == nil
+      var message: [UInt8]?
+      decoder.append(event) { message = Array($0) }
+      if let message, isTaught, obstacle == nil { message.withUnsafeBytes(body) }
+    }
     guard decoder.needsSynchronising else { return }
     let on = lights()
-    if on >= 0 { decoder.synchronise(capsLock: on & 2 != 0, numLock: on & 1 != 0) }
+    guard on >= 0 else { return }
+    decoder.synchronise(capsLock: on & 2 != 0, numLock: on & 1 != 0)
+    teaching?.synchronise(capsLock: on & 2 != 0, numLock: on & 1 != 0)
   }
 
   mutating func advance(now: Instant, _ body: (UnsafeRawBufferPointer) -> Void) {
     decoder.look(now: now)
+    guard wedge.isTeaching(now: now) else {
+      teaching = nil
+      return
+    }
+    if let finding = teaching?.look(now: now) { found(finding) }
+    if teaching == nil { teaching = WedgeTeaching(decoder, others: wedge.others) }
+  }
+
+  private mutating func found(_ finding: WedgeTeaching.Finding) {
+    teaching = nil
+    switch finding {
+    case .whole: wedge.end(.whole(proof))
+    case .wrong(let sentence): wedge.end(.other(sentence))
+    }
   }
 
   mutating func lost(_ characters: UInt64) { decoder.reset() }
   mutating func reset() { decoder.reset() }
 
-  /// The events of a read (linux/input.h): time, type, code, value.
+  /// The events of a read (linux/input.h): time, type, code, value; what is not a whole event is none.
   static func events(_ bytes: UnsafeRawBufferPointer, _ body: (KeyEvent) -> Void) {
     let size = MemoryLayout<input_event>.size
     for start in stride(from: 0, through: bytes.count - size, by: size) {
       let event = bytes.loadUnaligned(fromByteOffset: start, as: input_event.self)
+      let seconds = Int64(event.time.tv_sec) &* 1_000_000_000
       body(
         KeyEvent(
-          at: Instant(
-            nanoseconds: Int64(event.time.tv_sec) * 1_000_000_000 + Int64(event.time.tv_usec)
-              * 1000), type: event.type, code: event.code, value: event.value))
+          at: Instant(nanoseconds: seconds &+ Int64(event.time.tv_usec) &* 1000), type: event.type,
+          code: event.code, value: event.value))
     }
   }
 }

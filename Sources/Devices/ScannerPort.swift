@@ -29,6 +29,8 @@ final class ScannerPort {
     case connecting(Int32, until: Instant)
     case settingUp(Int32)
     case silent(Int32, since: Instant)
+    /// Its decoder knows an obstacle.
+    case unbelieved(Int32)
     case online(Int32)
   }
 
@@ -85,7 +87,7 @@ final class ScannerPort {
     switch stage {
     case .closed: -1
     case .connecting(let descriptor, _), .settingUp(let descriptor), .silent(let descriptor, _),
-      .online(let descriptor):
+      .unbelieved(let descriptor), .online(let descriptor):
       descriptor
     }
   }
@@ -110,7 +112,9 @@ final class ScannerPort {
     case .settingUp: goOn(now: now)
     case .silent(_, let since):
       if now - since >= scanner.talk.silence { end(silentReason, now: now) }
+    case .unbelieved: pause(now: now)
     case .online:
+      pause(now: now)
       if !scanner.talk.heartbeat.isEmpty, now - lastAt >= scanner.talk.silence {
         end(silentReason, now: now)
       }
@@ -131,7 +135,8 @@ final class ScannerPort {
       } else {
         end("\(place) cannot be reached: \(ScannerBank.words(-code))", now: now)
       }
-    case .settingUp(let descriptor), .silent(let descriptor, _), .online(let descriptor):
+    case .settingUp(let descriptor), .silent(let descriptor, _), .unbelieved(let descriptor),
+      .online(let descriptor):
       read(descriptor, revents)
     }
   }
@@ -139,6 +144,10 @@ final class ScannerPort {
   /// Time has passed and nothing came: a pause may have ended a message.
   func advance(now: Instant) {
     guard let deadline = decoder.deadline, now >= deadline else { return }
+    pause(now: now)
+  }
+
+  private func pause(now: Instant) {
     var came = 0
     decoder.advance(now: now) {
       take($0, now: now)
@@ -287,7 +296,10 @@ final class ScannerPort {
         guard sent(descriptor, bytes, now: now) else { return }
       case .done:
         guard sent(descriptor, scanner.talk.atOpening, now: now) else { return }
-        if scanner.talk.heartbeat.isEmpty {
+        if let obstacle = decoder.obstacle {
+          stage = .unbelieved(descriptor)
+          tellOffline("\(place): \(obstacle)")
+        } else if scanner.talk.heartbeat.isEmpty {
           cameOnline(descriptor, now: now)
         } else {
           stage = .silent(descriptor, since: now)
@@ -407,6 +419,24 @@ final class ScannerPort {
       spoiled: health.faults.framing.spoiled, now: now)
     outlet.publish(health)
     if messages > 0 { goOn(now: now) }
+    believe(now: now)
+  }
+
+  /// Whether what comes may be believed may change with anything that comes.
+  private func believe(now: Instant) {
+    switch stage {
+    case .unbelieved(let descriptor):
+      if let obstacle = decoder.obstacle {
+        tellOffline("\(place): \(obstacle)")
+      } else {
+        cameOnline(descriptor, now: now)
+      }
+    case .online(let descriptor):
+      guard let obstacle = decoder.obstacle else { return }
+      stage = .unbelieved(descriptor)
+      tellOffline("\(place): \(obstacle)")
+    default: break
+    }
   }
 
   private func noteFaults() {

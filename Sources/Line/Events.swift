@@ -54,6 +54,8 @@ public enum LineCommand: Sendable {
   case export(batch: String)
   /// Starts a challenge test at the station of this name.
   case challengeStart(station: String)
+  /// A scanner that types was taught: goes on record, and the reply says that it is there.
+  case scannerTaught(detail: String)
   /// Ends it without a result.
   case challengeCancel(station: String, reason: String)
   /// Heads are signed with a new key from here on; `change` is what the record of it holds.

@@ -34,6 +34,9 @@ extension LineController {
     case .reload(let settings, let detail, let recorded):
       reload(id, settings, detail: detail, recorded: recorded, actor: actor)
     case .export(let name): export(id, name, actor: actor)
+    case .scannerTaught(let detail):
+      emit(Record(.scannerTaught, actor: actor, detail: detail))
+      finish(id, "taught")
     case .challengeStart(let station): startChallenge(id, station, actor: actor, now: now)
     case .challengeCancel(let station, let reason):
       cancelChallenge(id, station, reason: reason, actor: actor, now: now)

@@ -116,6 +116,8 @@ public struct Record: Sendable, Hashable {
     case secondStop = 60
     /// How that went: code 0 done, 1 failed, and then detail says why.
     case secondStopEnded = 61
+    /// A scanner that types was taught by `actor`: from here on what it types is believed; detail names it and its device.
+    case scannerTaught = 62
 
     /// Records were put into an archive, by `actor`: raw describes it and holds what they made of the line, number is the
     /// last batch in it, detail its folder.

@@ -25,7 +25,7 @@ struct Tracking: Sendable {
     case early(since: Instant)
     /// A unit triggered and waits for its messages; with `isCut` for a shorter time than `readTimeout`, because the poll
     /// came late.
-    case pending(unit: UInt16, until: Instant, isCut: Bool)
+    case pending(unit: UInt16, since: Instant, until: Instant, isCut: Bool)
     /// Nothing is sure; the last trigger or message came at `activity`.
     case doubt(activity: Instant)
   }
@@ -103,7 +103,7 @@ struct Tracking: Sendable {
   }
 
   var pendingUnit: UInt16? {
-    if case .pending(let unit, _, _) = state { return unit }
+    if case .pending(let unit, _, _, _) = state { return unit }
     return nil
   }
 
@@ -112,7 +112,7 @@ struct Tracking: Sendable {
     switch state {
     case .inStep: nil
     case .early(let since): since + earlyRead
-    case .pending(_, let until, _): until
+    case .pending(_, _, let until, _): until
     case .doubt(let activity): activity + quiet
     }
   }
@@ -134,9 +134,9 @@ struct Tracking: Sendable {
         isCut = earlyRead > .zero && sure < until
         if isCut { until = sure }
       }
-      state = .pending(unit: unit, until: until, isCut: isCut)
+      state = .pending(unit: unit, since: now, until: until, isCut: isCut)
       return judgeWhenComplete()
-    case .pending(let earlier, _, _):
+    case .pending(let earlier, _, _, _):
       return enterDoubt([earlier, unit], .secondTrigger, now)
     case .doubt:
       state = .doubt(activity: now)
@@ -168,7 +168,7 @@ struct Tracking: Sendable {
       }
       reads.append(read)
       return nil
-    case .pending(let unit, _, _):
+    case .pending(let unit, _, _, _):
       guard !reads.contains(where: { $0.scanner == read.scanner }) else {
         reads.append(read)
         return enterDoubt([unit], .secondMessage, now)
@@ -189,9 +189,9 @@ struct Tracking: Sendable {
       return []
     case .early:
       return [enterDoubt([], .messageWithoutTrigger, now)]
-    case .pending(let unit, _, true):
+    case .pending(let unit, _, _, true):
       return [enterDoubt([unit], .latePoll(unit: unit), now)]
-    case .pending(let unit, let since, false):
+    case .pending(let unit, let since, _, false):
       let came = reads
       let silent = came.count < scanners.count
       reads = []
@@ -238,7 +238,7 @@ struct Tracking: Sendable {
   }
 
   private mutating func judgeWhenComplete() -> Decision? {
-    guard case .pending(let unit, let since, _) = state, reads.count == scanners.count else {
+    guard case .pending(let unit, let since, _, _) = state, reads.count == scanners.count else {
       return nil
     }
     defer { reads = [] }

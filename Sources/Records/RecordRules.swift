@@ -90,7 +90,7 @@ struct RecordRules {
       .scannerOffline, .printFeedOnline, .printFeedOffline, .trackingDoubt, .trackingInStep,
       .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded,
       .exported, .settings, .archived, .challengeStarted, .challengeConfirmed, .challengeEnded,
-      .strayReadsSkipped, .secondStop, .secondStopEnded:
+      .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught:
       break
     case .keyChanged: try takeKey(numbers, row)
     }

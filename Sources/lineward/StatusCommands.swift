@@ -34,13 +34,31 @@ struct UnitCommand: ParsableCommand {
 /// `scanners`.
 struct Scanners: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show the scanners and their health.", subcommands: [Discover.self])
+    abstract: "Show the scanners and their health.", subcommands: [Discover.self, Teach.self])
 
   @OptionGroup var options: GlobalOptions
 
   func run() throws {
     try options.ask(.scanners, for: [ScannerReply].self) { $0.scanners($1) }
   }
+}
+
+/// `scanners teach`.
+struct Teach: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Prove that a scanner types what it reads, with the test symbol.",
+    discussion: """
+      A scanner that types like a keyboard is believed only after the test symbol has come through \
+      whole: a wrong layout or caps lock would change serials, and nobody could see it. Print the \
+      symbol of docs/keyboard-scanners.md, stop the line, give this command, and scan it within a \
+      minute. The teaching goes on record with your name; it is to be done again after anything of \
+      the scanner was set anew.
+      """)
+
+  @Argument(help: "The scanner.") var name: String
+  @OptionGroup var options: GlobalOptions
+
+  func run() throws { try options.order(.scannersTeach(name: name)) }
 }
 
 /// `plcs`.

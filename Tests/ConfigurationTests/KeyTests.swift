@@ -134,14 +134,6 @@ import Testing
 
   @Test(arguments: [
     (
-      "scanner.transport", "\"hid\"",
-      "\"hid\" is not built yet; this version has \"serial\" or \"tcp\""
-    ),
-    (
-      "scanner.transport", "\"keyboard\"",
-      "\"keyboard\" is not built yet; this version has \"serial\" or \"tcp\""
-    ),
-    (
       "station.kind", "\"aggregation\"",
       "\"aggregation\" is not built yet; this version has \"unit\""
     ),

@@ -53,7 +53,7 @@ import Testing
       directory = "/x"
       [[scanner]]
       name = "camera-1"
-      transport = "hid"
+      transport = "bluetooth"
       device = "/dev/ttyACM0"
       baud = 115201
       [[plc]]
@@ -73,7 +73,7 @@ import Testing
       complaints(text) == [
         "lineward.toml:3:9: line.speed: there is no such key",
         "lineward.toml:4:1: storge: there is no such table; did you mean \"storage\"?",
-        "lineward.toml:8:13: scanner.transport: \"hid\" is not built yet; this version has \"serial\" or \"tcp\"",
+        "lineward.toml:8:13: scanner.transport: \"bluetooth\" is not known here; it has to be \"serial\", \"hid\", \"keyboard\" or \"tcp\"",
         """
         lineward.toml:10:8: scanner.baud: 115201 is not possible; it has to be 1200, 2400, 4800, 9600, 19200, 38400, \
         57600, 115200, 230400, 460800 or 921600

@@ -92,7 +92,8 @@ import Testing
     #expect(
       scanner
         == .init(
-          name: "c", device: .path("/dev/ttyS0"), baud: 9600, dataBits: 7, parity: "even", stopBits: 2,
+          name: "c", device: .path("/dev/ttyS0"), baud: 9600, dataBits: 7, parity: "even",
+          stopBits: 2,
           prefix: [], suffix: [], gap: .milliseconds(50), messageMax: 100, noReads: [bytes("-")],
           requireSymbology: [], gradeSeparator: bytes("#"), codeSeparator: bytes("|"),
           answers: [bytes("OK")], heartbeat: bytes("HB"), heartbeatWithin: .milliseconds(600),
@@ -173,5 +174,36 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let told = complaints(text + "\n")
     #expect(told.count == 1 && told[0].contains(says), "\(told)")
+  }
+}
+
+extension ScannerTests {
+  @Test(
+    "HID and keyboard scanners have a device, and a keyboard a layout and one of two suffixes",
+    arguments: [
+      ([("scanner.transport", "\"hid\"")], ""),
+      ([("scanner.transport", "\"keyboard\"")], ""),
+      ([("scanner.transport", "\"keyboard\""), ("scanner.layout", "\"fr\"")], ""),
+      ([("scanner.transport", "\"keyboard\""), ("scanner.suffix", "\"\\t\"")], ""),
+      (
+        [("scanner.transport", "\"hid\""), ("scanner.device", nil)],
+        "scanner.device: this key is missing"
+      ),
+      (
+        [("scanner.transport", "\"keyboard\""), ("scanner.layout", "\"xx\"")],
+        "scanner.layout: there is no layout \"xx\""
+      ),
+      (
+        [("scanner.transport", "\"keyboard\""), ("scanner.suffix", "\";\"")],
+        "scanner.suffix: a scanner that types ends its messages with Enter"
+      ),
+    ] as [([(path: String, value: String?)], String)])
+  func hidAndKeyboard(changes: [(path: String, value: String?)], problem: String) {
+    let problems = File(changes).problems.map(\.description)
+    if problem.isEmpty {
+      #expect(problems.isEmpty, "\(problems)")
+    } else {
+      #expect(problems.count == 1 && problems[0].contains(problem), "\(problems)")
+    }
   }
 }
