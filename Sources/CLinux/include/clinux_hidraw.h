@@ -44,17 +44,4 @@ static inline int clinux_hidraw_set_feature(int descriptor, const uint8_t *bytes
   return ioctl(descriptor, HIDIOCSFEATURE(count), bytes) < 0 ? -errno : 0;
 }
 
-// Sends an output report, its number in front, 0 where reports have none.
-static inline int clinux_hidraw_write(int descriptor, const uint8_t *bytes, size_t count) {
-  ssize_t written = write(descriptor, bytes, count);
-  if (written < 0) return -errno;
-  return (size_t)written == count ? 0 : -EIO;
-}
-
-// Reads one report; -EAGAIN when there is none, -EIO or -ENODEV when the device is gone.
-static inline ssize_t clinux_hidraw_read(int descriptor, void *bytes, size_t count) {
-  ssize_t got = read(descriptor, bytes, count);
-  return got < 0 ? -errno : got;
-}
-
 #endif
