@@ -157,7 +157,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .trackingInDoubt:
       "Clear the packs between scanner and gate, wait until the line is in step, then release."
     case .scannerLost:
-      "Check the scanner's cable and power; it comes back by itself."
+      "Where the reason says what to do, do that; otherwise check cable and power. It comes back by itself."
     case .machineNotReady:
       "Empty the reject bin, close the guards, check the air."
     case .wrongMapVersion:

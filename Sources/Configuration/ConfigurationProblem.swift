@@ -11,6 +11,17 @@ public struct ConfigurationProblem: Error, Sendable, Hashable, CustomStringConve
   /// What is wrong, and what to write instead.
   public var sentence: String
 
+  /// Names a problem and its place.
+  public init(
+    file: String, line: Int = 0, column: Int = 0, key: String = "", sentence: String
+  ) {
+    self.file = file
+    self.line = line
+    self.column = column
+    self.key = key
+    self.sentence = sentence
+  }
+
   /// `file:line:column: key: sentence`.
   public var description: String {
     var place = file

@@ -271,6 +271,23 @@ final class Composition: Sendable {
     return wedges
   }
 
+  /// What is wrong with the keys of the layouts that scanners type in; their form was read with the configuration.
+  static func layoutProblems(
+    _ configuration: Configuration, file: String
+  ) -> [ConfigurationProblem] {
+    configuration.scanners.compactMap { scanner in
+      guard case .keyboard(let layout, _, _) = scanner.transport else { return nil }
+      do throws(KeyboardLayout.Problem) {
+        _ = try KeyboardLayout(name: layout.name, keys: layout.keys)
+        return nil
+      } catch {
+        return ConfigurationProblem(
+          file: file, key: "scanner.layout",
+          sentence: "scanner \(scanner.name) cannot use the layout \(layout.name): \(error)")
+      }
+    }
+  }
+
   static func scannerSettings(
     _ scanner: Configuration.Scanner, wedge: Wedge? = nil
   ) -> ScannerBank.Scanner {

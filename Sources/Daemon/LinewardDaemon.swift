@@ -71,6 +71,11 @@ public struct LinewardDaemon: ParsableCommand {
       LinewardDaemon.complain(error.problems)
       throw ExitCode(78)
     }
+    let layouts = Composition.layoutProblems(loaded, file: config)
+    guard layouts.isEmpty else {
+      LinewardDaemon.complain(layouts)
+      throw ExitCode(78)
+    }
     if checkConfig {
       for remark in loaded.remarks { FileHandle.standardError("linewardd: \(config): \(remark)\n") }
       print("\(config): the configuration is good")

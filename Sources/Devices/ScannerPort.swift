@@ -377,7 +377,8 @@ final class ScannerPort {
     let isClosed = count == 0 || code == EAGAIN
     var reason = isClosed ? "it hung up" : String(cString: strerror(code))
     if case .device = scanner.way {} else if isClosed { reason = "it closed the connection" }
-    end("\(place) was lost: \(reason)", now: now)
+    let node = openedPath.isEmpty || openedPath == place ? "" : " (\(openedPath))"
+    end("\(place)\(node) was lost: \(reason)", now: now)
   }
 
   /// Whether characters were lost up to what was just read.
@@ -393,16 +394,14 @@ final class ScannerPort {
   /// Takes a message without its framing.
   private func take(_ message: UnsafeRawBufferPointer, now: Instant) {
     lastAt = now
-    if case .silent(let descriptor, _) = stage { cameOnline(descriptor, now: now) }
     let meaning = scanner.talk.meaning(of: message)
+    if meaning == .heartbeat { health.heartbeatAt = now }
+    if case .silent(let descriptor, _) = stage { cameOnline(descriptor, now: now) }
     if setup.answered(message, isAnswer: meaning == .answer) || meaning == .answer {
       health.answers += 1
       return
     }
-    if meaning == .heartbeat {
-      health.heartbeatAt = now
-      return
-    }
+    if meaning == .heartbeat { return }
     switch stage {
     case .unbelieved(let descriptor):
       // Its decoder hands on what it believes.

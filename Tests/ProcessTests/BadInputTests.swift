@@ -20,6 +20,43 @@ import Testing
     }
   }
 
+  @Test(
+    "a keyboard layout with a key that no keyboard has is refused before the start, with scanner and key"
+  )
+  func aLayoutThatCannotBeUsedEndsWith78() throws {
+    let folder = try Scratch()
+    let layout = try folder.write("odd.toml", "name = \"odd\"\n[keys]\nQQ = [\"q\"]\n")
+    let file = try folder.write(
+      "lineward.toml",
+      """
+      [line]
+      id = "L01"
+      [storage]
+      directory = "\(folder.url.path)/records"
+      [[scanner]]
+      name = "hand-1"
+      transport = "keyboard"
+      device = "/dev/input/event9"
+      layout = "\(layout)"
+      [[plc]]
+      name = "plc-1"
+      transport = "tcp"
+      host = "127.0.0.1"
+      [[station]]
+      name = "unit-1"
+      scanner = "hand-1"
+      plc = "plc-1"
+      """)
+    for arguments in [["--config", file, "--check-config"], ["--config", file]] {
+      let ended = try Programs.run("linewardd", arguments)
+      #expect(ended.status == 78, "\(ended.output)\(ended.errors)")
+      #expect(
+        ended.errors.contains("scanner hand-1 cannot use the layout odd")
+          && ended.errors.contains("QQ"),
+        "\(ended.errors)")
+    }
+  }
+
   @Test func aMissingConfigurationEndsWith78() throws {
     let ended = try Programs.run("linewardd", ["--config", "/nonexistent/lineward.toml"])
     #expect(ended.status == 78 && ended.errors.contains("/nonexistent/lineward.toml"))
