@@ -121,29 +121,12 @@ public struct Configuration: Sendable, Hashable {
     /// Sent before it is closed; empty: nothing.
     public var atClosing: [UInt8] = []
 
-    /// Its device or address, as a person would name it.
-    public var place: String {
-      switch transport {
-      case .serial, .hid, .keyboard: device?.phrase ?? ""
-      case .client(let host, let port), .server(let host, let port, _):
-        host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
-      }
-    }
-
     /// How its device is named.
     public enum Device: Sendable, Hashable {
       /// A path.
       case path(String)
       /// What the device has to be.
       case match(Match)
-
-      /// The device, as a person would name it.
-      public var phrase: String {
-        switch self {
-        case .path(let path): path
-        case .match(let match): match.phrase
-        }
-      }
     }
 
     /// `match`: what the device has to be; at least one field is there.
@@ -156,13 +139,6 @@ public struct Configuration: Sendable, Hashable {
       public var serial: String?
       /// The port it is plugged into.
       public var port: String?
-
-      var phrase: String {
-        [
-          vendor.map { "vendor \($0)" }, product.map { "product \($0)" },
-          serial.map { "serial \($0)" }, port.map { "port \($0)" },
-        ].compactMap(\.self).joined(separator: ", ")
-      }
     }
   }
 

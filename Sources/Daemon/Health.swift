@@ -11,11 +11,12 @@ internal import Records
 extension Composition {
   static func scannerReplies(_ configuration: Configuration, _ bank: ScannerBank) -> [ScannerReply]
   {
-    zip(configuration.scanners, bank.health).map { scanner, health in
+    zip(configuration.scanners, zip(bank.places, bank.health)).map { scanner, found in
+      let (place, health) = found
       let faults = health.faults
       return ScannerReply(
         name: scanner.name, profile: scanner.profile,
-        transport: scanner.transport.word, device: scanner.place, online: health.onlineSince != nil,
+        transport: scanner.transport.word, device: place, online: health.onlineSince != nil,
         reason: health.fault, messages: Int(health.messages),
         lastMessageAt: health.lastMessageAt.map { text(of: $0) },
         activity: ScannerReply.Activity(

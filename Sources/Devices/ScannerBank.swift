@@ -169,6 +169,9 @@ public final class ScannerBank: @unchecked Sendable {
     }
   }
 
+  /// Where the scanners are, as a person would name it, in the order of the list.
+  public var places: [String] { ports.map(\.place) }
+
   /// How the scanners do, in the order of the list.
   public var health: [Health] { states.list.withLock { $0 } }
 

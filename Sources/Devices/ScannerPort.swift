@@ -171,7 +171,8 @@ final class ScannerPort {
 
   // MARK: Opening
 
-  private var place: String { scanner.way.place }
+  /// The scanner's path, match or address, as a person would name it.
+  var place: String { scanner.way.place }
 
   private var silentReason: String {
     "nothing has come from \(place) for \(scanner.talk.silence.nanoseconds / 1_000_000) ms, not even its "
@@ -414,6 +415,8 @@ final class ScannerPort {
     }
     // What finds no room is counted by the ring, and the loop raises the alarm.
     _ = outlet.push(.message, now, message)
+    // The loop judges it while this thread goes on to what only watches.
+    outlet.wake()
     health.messages += 1
     health.lastMessageAt = now
     rate.took(now: now)
@@ -426,7 +429,6 @@ final class ScannerPort {
   }
 
   private func took(bytes: Int, messages: Int, now: Instant) {
-    if messages > 0 { outlet.wake() }
     noteFaults()
     framingWatch?.took(
       bytes: bytes, messages: messages, hasPart: decoder.hasPart,

@@ -81,6 +81,18 @@ import Testing
     }
 
     var outcome: Wedge.Outcome? { outcomes.last }
+
+    /// Teaches it with the symbol, which has to be handed on to nobody, and keeps the proof.
+    func beTaught() throws {
+      #expect(teach())
+      #expect(type(WedgeTeaching.content).isEmpty)
+      let outcome = try #require(outcome)
+      guard case .whole(let proof) = outcome else {
+        Issue.record("\(outcome)")
+        return
+      }
+      try wedge.keep(proof)
+    }
   }
 
   @Test("nothing that it types is handed on before the symbol came whole, and everything after it")
@@ -129,13 +141,7 @@ import Testing
   func refuted() throws {
     let bench = try Bench()
     defer { try? FileManager.default.removeItem(at: bench.folder) }
-    #expect(bench.teach())
-    _ = bench.type(WedgeTeaching.content)
-    guard case .whole(let proof)? = bench.outcome else {
-      Issue.record("\(String(describing: bench.outcome))")
-      return
-    }
-    try bench.wedge.keep(proof)
+    try bench.beTaught()
     #expect(bench.teach())
     #expect(bench.type(Self.pack).isEmpty, "what is taken for the symbol is no read")
     #expect(bench.decoder.obstacle != nil)
@@ -146,15 +152,7 @@ import Testing
   func theSymbolIsNoRead() throws {
     let bench = try Bench()
     defer { try? FileManager.default.removeItem(at: bench.folder) }
-    for _ in 0..<2 {
-      #expect(bench.teach())
-      #expect(bench.type(WedgeTeaching.content).isEmpty)
-      guard case .whole(let proof)? = bench.outcome else {
-        Issue.record("\(String(describing: bench.outcome))")
-        return
-      }
-      try bench.wedge.keep(proof)
-    }
+    for _ in 0..<2 { try bench.beTaught() }
     #expect(bench.type(Self.pack) == [Self.pack])
   }
 
@@ -162,13 +160,7 @@ import Testing
   func capsLock() throws {
     let bench = try Bench()
     defer { try? FileManager.default.removeItem(at: bench.folder) }
-    #expect(bench.teach())
-    _ = bench.type(WedgeTeaching.content)
-    guard case .whole(let proof)? = bench.outcome else {
-      Issue.record("\(String(describing: bench.outcome))")
-      return
-    }
-    try bench.wedge.keep(proof)
+    try bench.beTaught()
     #expect(bench.take([bench.scanner.event(0x11, 1, 1), bench.scanner.event(0, 0, 0)]).isEmpty)
     #expect(bench.decoder.obstacle?.contains("caps lock is on") == true)
     #expect(bench.type(Self.pack).isEmpty)
