@@ -47,7 +47,8 @@ let package = Package(
     // Pure rooms.
     .target(name: "GS1", swiftSettings: pure),
     .target(name: "Alarms", swiftSettings: pure),
-    .target(name: "Line", dependencies: ["GS1", "Alarms"], swiftSettings: pure),
+    .target(name: "Containment", swiftSettings: pure),
+    .target(name: "Line", dependencies: ["GS1", "Alarms", "Containment"], swiftSettings: pure),
     .target(name: "Rings", swiftSettings: pure),
 
     // Rooms that know the machine.

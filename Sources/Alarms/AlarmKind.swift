@@ -30,6 +30,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   case challengeDue = 51
   case acceptNotFollowed = 52
   case acceptLate = 53
+  case containmentHalf = 56
+  case containmentLate = 57
+  case containmentOver = 58
+  case contactNotReached = 59
   case scannerFlooding = 39
   case scannerUnframed = 40
   case epochMissing = 41
@@ -91,6 +95,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .challengeDue: "challenge_due"
     case .acceptNotFollowed: "accept_not_followed"
     case .acceptLate: "accept_late"
+    case .containmentHalf: "containment_half_time"
+    case .containmentLate: "containment_late"
+    case .containmentOver: "containment_overrun"
+    case .contactNotReached: "contact_not_reached"
     case .scannerFlooding: "scanner_flooding"
     case .scannerUnframed: "scanner_unframed"
     case .scannerDrifted: "scanner_drifted"
@@ -112,10 +120,10 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   /// How soon a person has to act.
   public var priority: Priority {
     switch self {
-    case .badPackPassed, .stopNotConfirmed, .secondStopFailed: .highest
+    case .badPackPassed, .stopNotConfirmed, .secondStopFailed, .containmentOver: .highest
     case .storageFault, .rejectNotConfirmed, .linkLost, .trackingInDoubt, .outcomeMissing,
       .verdictNotTaken, .outcomeUnreadable, .eventsLost, .diskSpaceLow, .challengeFailed,
-      .signingKeyExchanged, .secondStopUnreachable:
+      .signingKeyExchanged, .secondStopUnreachable, .containmentLate, .contactNotReached:
       .high
     case .releaseNotConfirmed, .scannerLost, .wrongMapVersion, .consecutiveRejects,
       .consecutiveNoReads, .unitLost, .plcRestarted, .clockStepped, .diskFilling, .scannerFlooding,
@@ -123,7 +131,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       .headNotKept,
       .printFeedLost, .printFeedStalled,
       .printedTwice,
-      .printUnexpected, .printedNotRead, .commandNotDone, .acceptLate:
+      .printUnexpected, .printedNotRead, .commandNotDone, .acceptLate, .containmentHalf:
       .medium
     case .machineNotReady, .clockNotSynchronised, .challengeDue, .acceptNotFollowed: .low
     }
@@ -184,6 +192,12 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       "Good packs went to the bin: the verdict came late, or the PLC forgot it; look at guards and times."
     case .acceptLate:
       "Good packs go to the bin: find what is slow, with lineward plcs, lineward scanners and the disk's times in the journal."
+    case .containmentHalf, .containmentLate:
+      "See what is open with lineward containment show, and get those who have to do it."
+    case .containmentOver:
+      "The case's time is over and nothing ends by itself: get quality and the plant's management, and finish the steps."
+    case .contactNotReached:
+      "Reach them by telephone; mend the way named, with the journal."
     case .challengeDue:
       "Run the challenge test at this station before the line stops for it."
     case .diskSpaceLow:

@@ -183,7 +183,8 @@ final class Composition: Sendable {
     if let remark = recovery.remark { logger.warning("\(remark)") }
     recovery.core.begin(
       detail: "Lineward \(LinewardDaemon.version)",
-      recorded: RecordedSettings.encoded(recovery.core.settings), wall: Clock.wall)
+      recorded: RecordedSettings.encoded(recovery.core.settings), wall: Clock.wall,
+      now: Clock.now, boot: recovery.store.bootName)
     if let exchange = recovery.store.keyExchange {
       recovery.core.step(
         .surroundings(.signingKeyExchanged, stands: true, message: exchange), now: Clock.now,

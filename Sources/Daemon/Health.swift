@@ -149,6 +149,7 @@ extension Notice.Topic {
     case .keyRotated: .keyRotated
     case .secondStop: .secondStop
     case .packMLCommand: .packMLCommand
+    case .containment: .containment
     }
   }
 }

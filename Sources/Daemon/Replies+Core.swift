@@ -29,7 +29,8 @@ extension StatusReply {
           online: feed.isConnected, reason: feed.fault, badLines: feed.badLines,
           printedTwice: feed.printedTwice, unexpected: feed.unexpected, lost: feed.lost)
       },
-      alarms: AlarmCounts(active: status.alarms.count, unacknowledged: status.unacknowledged))
+      alarms: AlarmCounts(active: status.alarms.count, unacknowledged: status.unacknowledged),
+      containment: ContainmentCounts(open: status.openCases))
   }
 }
 

@@ -20,6 +20,8 @@ public enum LineEvent: Sendable {
   case surroundings(AlarmKind, stands: Bool, message: String)
   /// The second way to stop was gone, or failed: then why.
   case secondStopEnded(failure: String?)
+  /// The daemon says what became of something that a case asked for.
+  case containment(ContainmentEvent)
   /// A person ordered something; `id` names the reply.
   case command(id: UInt64, LineCommand, actor: String)
   /// Nothing happened but time.
@@ -64,6 +66,8 @@ public enum LineCommand: Sendable {
   case rotateKey(change: [UInt8], reason: String)
   /// Records lie in an archive, whole and synced, and are to be removed here; `description` goes into the record as it is.
   case archive(folder: String, lastBatch: UInt32, description: [UInt8])
+  /// Does something about a containment case; `roles` are those of the person.
+  case containment(ContainmentCommand, roles: Set<String>)
   /// The daemon ends in order.
   case shutDown
 }
@@ -106,6 +110,8 @@ public enum LineAction: Sendable {
   case order(station: Int, PLCOrder)
   /// Stops the line by the second way that is configured.
   case secondStop
+  /// Something for a containment case, away from the line.
+  case containment(ContainmentOrder)
   /// The answer to a command.
   case reply(id: UInt64, CommandResult)
   /// Something for the journal.
@@ -139,6 +145,7 @@ public struct Notice: Sendable, Hashable {
     case alarmRaised, alarmReturned, alarmAcknowledged, alarmReset
     case commandRefused, storageFault, reloaded, challenge, keyRotated
     case secondStop, packMLCommand
+    case containment
   }
 
   /// How grave a notice is.
@@ -200,6 +207,8 @@ public struct LineStatus: Sendable {
   public var alarms: [Alarm]
   /// Alarms that wait for an acknowledgement.
   public var unacknowledged: Int
+  /// Open containment cases.
+  public var openCases: Int
 
   /// One station.
   public struct Station: Sendable {

@@ -49,6 +49,8 @@ extension LineController {
         id, "the signing key is changed; keep the new head-key.pub elsewhere, beside the old one")
     case .archive(let folder, let lastBatch, let description):
       archive(id, folder, lastBatch: lastBatch, description: description, actor: actor)
+    case .containment(let command, let roles):
+      containment(id, command, roles: roles, actor: actor, now: now)
     case .shutDown:
       withdrawPermit(.startUp, actor: actor, detail: "the daemon ends", now: now)
       for scanner in strays.indices where strays[scanner].reportAt != nil {
@@ -195,6 +197,7 @@ extension LineController {
       }
       if let obstacle = line.obstacleToChange(unitsMustEnd: true) { return obstacle }
       if let obstacle = batch.obstacle(under: line.settings) { return obstacle }
+      if let obstacle = line.caseObstacle(batch: batch) { return obstacle }
       if let running = line.runningBatch {
         return "batch \(line.batches[running].id) is running; pause or close it first"
       }
@@ -225,6 +228,7 @@ extension LineController {
       line, index in
       let batch = line.batches[index]
       guard batch.state != .closed else { return "batch \(batch.id) is closed already" }
+      if let obstacle = line.caseObstacle(batch: batch) { return obstacle }
       if let obstacle = line.obstacleToChange(unitsMustEnd: true) { return obstacle }
       let counts = batch.counts.present.map { "\($0.state.word) \($0.count)" }
       var detail = counts.joined(separator: ", ")

@@ -119,6 +119,27 @@ public struct Record: Sendable, Hashable {
     /// A scanner that types was taught by `actor`: from here on what it types is believed; detail names it and its device.
     case scannerTaught = 62
 
+    /// A containment case was opened: number is its number, code the alarm's kind or 0, raw a `CaseOpening`, detail its title.
+    case caseOpened = 70
+    /// A step of it was done, by `actor` or by the daemon: code is the step from 1, detail what shows it.
+    case caseStepDone = 71
+    /// A contact that was alerted has answered: raw is the contact's role.
+    case caseAnswered = 72
+    /// A contact was told, or could not be: code 0 told, 1 failed, raw is who and by which way, unit the attempt.
+    case caseNotified = 73
+    /// What is on hold was narrowed: raw is a `CaseScope`, detail the reason.
+    case caseScoped = 74
+    /// The case's time was written down: raw is a `CaseClock`; code says what it came to, see `CaseMoment`.
+    case caseClock = 75
+    /// Evidence for a step: code is the step from 1, raw the evidence, detail what it is.
+    case caseEvidence = 76
+    /// A pack that is on hold was scanned in: batch, row, raw is the scan.
+    case caseScanned = 77
+    /// The case was closed, by `actor`.
+    case caseClosed = 78
+    /// Something that belongs to the case happened besides; detail says what.
+    case caseNoted = 79
+
     /// Records were put into an archive, by `actor`: raw describes it and holds what they made of the line, number is the
     /// last batch in it, detail its folder.
     case archived = 54

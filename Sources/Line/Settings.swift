@@ -1,3 +1,6 @@
+public import Alarms
+public import Containment
+
 /// What the core has to know of the line; made from the configuration.
 public struct LineSettings: Sendable, Hashable {
   /// The line's name; goes into every record.
@@ -14,6 +17,8 @@ public struct LineSettings: Sendable, Hashable {
   public var orderWindow: Int?
   /// `[challenge]`.
   public var challenge: Challenge
+  /// `[containment]`.
+  public var containment: Containment
   /// The live print feed; nil: there is none.
   public var printFeed: PrintFeed?
   /// The second way to stop, in words; nil: there is none.
@@ -23,7 +28,8 @@ public struct LineSettings: Sendable, Hashable {
   public init(
     line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
     minimumGradeTenths: Int = 15, orderWindow: Int? = nil, challenge: Challenge = Challenge(),
-    printFeed: PrintFeed? = nil, secondStop: String? = nil
+    printFeed: PrintFeed? = nil, secondStop: String? = nil,
+    containment: Containment = Containment()
   ) {
     self.line = line
     self.scanners = scanners
@@ -34,6 +40,21 @@ public struct LineSettings: Sendable, Hashable {
     self.challenge = challenge
     self.printFeed = printFeed
     self.secondStop = secondStop
+    self.containment = containment
+  }
+
+  /// `[containment]`: what opens a case, and what is done in it.
+  public struct Containment: Sendable, Hashable {
+    /// Alarms that open a case when they are raised.
+    public var opensOn: Set<AlarmKind>
+    /// What is done in it.
+    public var playbook: Playbook
+
+    /// Makes the rule; as it stands, only people open cases.
+    public init(opensOn: Set<AlarmKind> = [], playbook: Playbook = Playbook()) {
+      self.opensOn = opensOn
+      self.playbook = playbook
+    }
   }
 
   /// `[challenge]`: the test with known bad packs that shows that each is rejected.

@@ -90,7 +90,9 @@ struct RecordRules {
       .scannerOffline, .printFeedOnline, .printFeedOffline, .trackingDoubt, .trackingInStep,
       .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded,
       .exported, .settings, .archived, .challengeStarted, .challengeConfirmed, .challengeEnded,
-      .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught:
+      .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught, .caseOpened, .caseStepDone,
+      .caseAnswered, .caseNotified, .caseScoped, .caseClock, .caseEvidence, .caseScanned,
+      .caseClosed, .caseNoted:
       break
     case .keyChanged: try takeKey(numbers, row)
     }
