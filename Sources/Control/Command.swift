@@ -7,8 +7,8 @@ public import Line
 public enum Command: Sendable, Equatable {
   /// Line, batch, stations, alarms, containment at a glance.
   case status
-  /// The same, again at every change, until the connection ends.
-  case watch
+  /// The same, again at every change, until the connection ends; with `details`, the alarms and cases come with it.
+  case watch(details: Bool = false)
   /// Loads a batch. The serials travel beside it as a passed file descriptor (SCM_RIGHTS), because the
   /// hardened daemon cannot open an operator's files by name.
   ///
@@ -168,7 +168,7 @@ public enum Command: Sendable, Equatable {
 
 extension Command: Codable {
   private enum Key: String, CodingKey {
-    case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment, station
+    case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment, station, details
     case printOrder = "print_order"
   }
 
@@ -202,7 +202,8 @@ extension Command: Codable {
       switch word {
       case .serial: throw UnknownCommand(name: name)
       case .status: .status
-      case .watch: .watch
+      case .watch:
+        .watch(details: try fields.decodeIfPresent(Bool.self, forKey: .details) ?? false)
       case .batchOpen:
         .batchOpen(
           id: try text(.id), gtin: try text(.gtin), lot: try text(.lot), expiry: try text(.expiry),
@@ -242,9 +243,11 @@ extension Command: Codable {
     var fields = encoder.container(keyedBy: Key.self)
     try fields.encode(words, forKey: .command)
     switch self {
-    case .status, .watch, .batchList, .lineRelease, .alarms, .scanners, .plcs, .plcRegisters,
+    case .status, .batchList, .lineRelease, .alarms, .scanners, .plcs, .plcRegisters,
       .recordsVerify:
       break
+    case .watch(let details):
+      if details { try fields.encode(details, forKey: .details) }
     case .batchOpen(let id, let gtin, let lot, let expiry, let printOrder):
       try fields.encode(id, forKey: .id)
       try fields.encode(gtin, forKey: .gtin)

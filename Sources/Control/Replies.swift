@@ -23,6 +23,22 @@ public struct StatusReply: Sendable, Equatable, Codable {
   public var alarms: AlarmCounts
   /// How many containments there are.
   public var containment: ContainmentCounts
+  /// The alarms themselves, at most ``alarmsMax``, the gravest and then the newest first; null unless they were asked for
+  /// (`watch` with `details`).
+  public var alarmList: [AlarmReply]?
+  /// The containments that are open, the one whose clock began first before the others; null unless they were asked for.
+  public var cases: [CaseSummary]?
+
+  /// So many alarms go with a status at most; ``alarms`` counts all.
+  public static let alarmsMax = 50
+
+  /// The same without what only those get who asked for it.
+  public var withoutDetails: StatusReply {
+    var brief = self
+    brief.alarmList = nil
+    brief.cases = nil
+    return brief
+  }
 
   /// How many alarms there are.
   public struct AlarmCounts: Sendable, Equatable, Codable {
@@ -52,7 +68,8 @@ public struct StatusReply: Sendable, Equatable, Codable {
     line: String, runPermit: Bool, stopReasons: [Int], batch: BatchStatus?,
     stations: [StationStatus], printFeed: PrintFeedReply? = nil,
     alarms: AlarmCounts = AlarmCounts(),
-    containment: ContainmentCounts = ContainmentCounts()
+    containment: ContainmentCounts = ContainmentCounts(), alarmList: [AlarmReply]? = nil,
+    cases: [CaseSummary]? = nil
   ) {
     version = 1
     self.line = line
@@ -64,10 +81,13 @@ public struct StatusReply: Sendable, Equatable, Codable {
     self.printFeed = printFeed
     self.alarms = alarms
     self.containment = containment
+    self.alarmList = alarmList
+    self.cases = cases
   }
 
   private enum CodingKeys: String, CodingKey {
-    case version, line, batch, stations, alarms, containment
+    case version, line, batch, stations, alarms, containment, cases
+    case alarmList = "alarm_list"
     case runPermit = "run_permit"
     case stopReason = "stop_reason"
     case stopReasons = "stop_reasons"
@@ -87,6 +107,8 @@ public struct StatusReply: Sendable, Equatable, Codable {
     try fields.encodeIfPresent(printFeed, forKey: .printFeed)
     try fields.encode(alarms, forKey: .alarms)
     try fields.encode(containment, forKey: .containment)
+    try fields.encodeIfPresent(alarmList, forKey: .alarmList)
+    try fields.encodeIfPresent(cases, forKey: .cases)
   }
 }
 

@@ -334,7 +334,7 @@ public final class ControlServer: @unchecked Sendable {
   func received(
     _ command: Command, _ passed: PassedDescriptor?, on connection: ControlConnection
   ) {
-    if command == .watch {
+    if case .watch = command {
       connection.watches = true
       startWatching()
       return

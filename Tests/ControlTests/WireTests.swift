@@ -5,7 +5,7 @@ import Testing
 @Suite("The lines of the control socket")
 struct WireTests {
   static let commands: [Command] = [
-    .status, .watch,
+    .status, .watch(), .watch(details: true),
     .batchOpen(id: "B-1", gtin: "09506000134352", lot: "L\"1\\", expiry: "270131"),
     .batchOpen(
       id: "B-1", gtin: "09506000134352", lot: "L", expiry: "270131", printOrder: true),
