@@ -410,7 +410,7 @@ struct VirtualDaemon {
         case .order(let station, let order): if !post(order, station) { refused += 1 }
         case .reply(let id, let result): replied(id, result)
         case .notice(let notice): laws.note(notice)
-        case .secondStop: break
+        case .secondStop, .containment: break
         }
       }
       if refused > 0 {
