@@ -556,13 +556,13 @@ public struct Render: Sendable {
 
   // MARK: Words
 
-  private enum Colour: Int { case red = 31, green = 32, yellow = 33 }
+  enum Colour: Int { case red = 31, green = 32, yellow = 33 }
 
-  private func colour(_ colour: Colour, _ text: String) -> String {
+  func colour(_ colour: Colour, _ text: String) -> String {
     colours ? "\u{1B}[1;\(colour.rawValue)m\(text)\u{1B}[0m" : text
   }
 
-  private func bold(_ text: String) -> String { colours ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
+  func bold(_ text: String) -> String { colours ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
 
   private func device(_ state: String) -> String {
     state == "online" ? state : colour(.red, plain(state))
@@ -580,7 +580,7 @@ public struct Render: Sendable {
     }
   }
 
-  private func plain(_ text: String, _ lengthMax: Int = 500) -> String {
+  func plain(_ text: String, _ lengthMax: Int = 500) -> String {
     Plain.text(text, lengthMax: lengthMax)
   }
 
@@ -612,7 +612,7 @@ public struct Render: Sendable {
   }
 
   /// Digits in groups of three: 1,000,000.
-  private func number(_ value: some FixedWidthInteger) -> String {
+  func number(_ value: some FixedWidthInteger) -> String {
     let digits = Array(String(value.magnitude))
     var text = value < 0 ? "-" : ""
     for (index, digit) in digits.enumerated() {
@@ -636,7 +636,7 @@ public struct Render: Sendable {
   }
 
   /// Cells in columns, two spaces between them; numbers to the right, all else to the left.
-  private func table(_ head: [String]?, _ rows: [[String]], numeric: Set<Int> = []) -> [String] {
+  func table(_ head: [String]?, _ rows: [[String]], numeric: Set<Int> = []) -> [String] {
     let all = (head.map { [$0] } ?? []) + rows
     let columns = all.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in

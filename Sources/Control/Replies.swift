@@ -1026,6 +1026,10 @@ public enum CommandReply: Sendable, Equatable, Encodable {
   case verify(VerifyReply)
   /// To `records export`.
   case exported(ExportReply)
+  /// To `containment show`.
+  case containment(CaseReply)
+  /// To `containment list`.
+  case containments([CaseReply])
 
   /// Encodes the reply that it holds, without a wrapping of its own.
   public func encode(to encoder: any Encoder) throws {
@@ -1042,6 +1046,8 @@ public enum CommandReply: Sendable, Equatable, Encodable {
     case .reconciliation(let reply): try reply.encode(to: encoder)
     case .verify(let reply): try reply.encode(to: encoder)
     case .exported(let reply): try reply.encode(to: encoder)
+    case .containment(let reply): try reply.encode(to: encoder)
+    case .containments(let reply): try reply.encode(to: encoder)
     }
   }
 }

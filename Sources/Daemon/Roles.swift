@@ -92,6 +92,11 @@ public struct Roles: Sendable {
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
       [.operator, .supervisor, .quality]
     case .serial: [.supervisor, .quality]
+    case .containment(.list), .containment(.show): nil
+    case .containment(.open), .containment(.complete), .containment(.answer), .containment(.scan):
+      Set(Role.allCases)
+    case .containment(.narrow): [.quality]
+    case .containment(.close): [.supervisor, .quality]
     case .reset, .scannersTeach: [.supervisor, .maintenance]
     }
   }

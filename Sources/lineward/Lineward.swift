@@ -20,7 +20,7 @@ struct Lineward: ParsableCommand {
     version: "lineward \(Release.version)",
     subcommands: [
       Status.self, Watch.self, BatchCommands.self, LineCommands.self, UnitCommand.self,
-      SerialCommands.self, ChallengeCommands.self,
+      SerialCommands.self, ChallengeCommands.self, ContainmentCommands.self,
       Alarms.self, Acknowledge.self, Reset.self, Scanners.self, PLCs.self, RecordsCommands.self,
       GS1Commands.self,
     ])
