@@ -64,13 +64,14 @@ let package = Package(
       name: "PLCLink", dependencies: ["Line", "Rings", "Threads", "CModbus", "CLinux"],
       swiftSettings: strict),
     .target(name: "Control", dependencies: ["Line", "CLinux"], swiftSettings: strict),
-    .target(name: "Configuration", dependencies: ["CToml"], swiftSettings: strict),
+    .target(
+      name: "Configuration", dependencies: ["Alarms", "Containment", "CToml"], swiftSettings: strict),
     .target(name: "Journal", dependencies: ["CSystemd", "CLinux", logging], swiftSettings: strict),
     .target(
       name: "Daemon",
       dependencies: [
-        "GS1", "Alarms", "Line", "Rings", "Threads", "Records", "Devices", "PLCLink", "Control",
-        "Configuration", "Journal", "CLinux", logging, argumentParser,
+        "GS1", "Alarms", "Containment", "Line", "Rings", "Threads", "Records", "Devices", "PLCLink",
+        "Control", "Configuration", "Journal", "CLinux", logging, argumentParser,
       ], swiftSettings: strict),
     .target(name: "Simulation", dependencies: ["CLinux", "CToml"], swiftSettings: strict),
 
@@ -117,7 +118,8 @@ let package = Package(
       dependencies: ["Daemon", "Configuration", "Devices", "Line", "Alarms", "Records", logging],
       swiftSettings: strict),
     .testTarget(
-      name: "LineTests", dependencies: ["Line", "Alarms", "Threads"], swiftSettings: strict),
+      name: "LineTests", dependencies: ["Line", "Alarms", "Containment", "Threads"],
+      swiftSettings: strict),
     .testTarget(
       name: "RingsTests", dependencies: ["Rings", "Threads"], swiftSettings: strict),
     .testTarget(
@@ -133,7 +135,9 @@ let package = Package(
       name: "ControlTests", dependencies: ["Control", "Daemon", "Line", "lineward", "CLinux"],
       exclude: ["Saved"], swiftSettings: strict),
     .testTarget(
-      name: "ConfigurationTests", dependencies: ["Configuration", "CToml"], swiftSettings: strict),
+      name: "ConfigurationTests",
+      dependencies: ["Configuration", "Alarms", "Containment", "CToml"],
+      swiftSettings: strict),
     .testTarget(
       name: "JournalTests", dependencies: ["Journal", "CLinux", "CSystemd", logging],
       swiftSettings: strict),

@@ -226,7 +226,10 @@ final class Composition: Sendable {
         timeout: Instant.Span(configuration.challenge.timeout)),
       printFeed: configuration.printFeed.map {
         LineSettings.PrintFeed(stall: Instant.Span($0.stall), lowMark: $0.lowMark)
-      }, secondStop: SecondStop.words(configuration))
+      }, secondStop: SecondStop.words(configuration),
+      containment: LineSettings.Containment(
+        opensOn: Set(configuration.containment.opensOn),
+        playbook: configuration.containment.playbook))
   }
 
   private static func transport(

@@ -44,6 +44,10 @@ struct RolesTests {
     let peers = [Self.olga, Self.mika, Self.sofia, Self.quinn, Self.guest, Self.root]
     let allowed = peers.filter { roles.refusal(of: command, to: $0) == nil }.map(\.name)
     switch command {
+    case .containment(.open), .containment(.complete), .containment(.answer), .containment(.scan):
+      #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
+    case .containment(.narrow): #expect(allowed == ["quinn", "root"])
+    case .containment(.close): #expect(allowed == ["sofia", "quinn", "root"])
     case .lineStop: #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
     case .reset, .scannersTeach: #expect(allowed == ["mika", "sofia", "root"])
     case .batchClose(_, .some): #expect(allowed == ["sofia", "root"])
