@@ -65,7 +65,8 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Control", dependencies: ["Line", "CLinux"], swiftSettings: strict),
     .target(
-      name: "Configuration", dependencies: ["Alarms", "Containment", "CToml"], swiftSettings: strict),
+      name: "Configuration", dependencies: ["Alarms", "Containment", "CToml"], swiftSettings: strict
+    ),
     .target(name: "Journal", dependencies: ["CSystemd", "CLinux", logging], swiftSettings: strict),
     .target(
       name: "Daemon",
@@ -103,7 +104,8 @@ let package = Package(
     .target(
       name: "WholeLine",
       dependencies: [
-        "Simulation", "Daemon", "PLCLink", "Devices", "Records", "Line", "Alarms", "CSimulatedDisk",
+        "Simulation", "Daemon", "PLCLink", "Devices", "Records", "Line", "Alarms", "Containment",
+        "CSimulatedDisk",
       ], path: "Tests/WholeLine", swiftSettings: strict),
     .executableTarget(
       name: "wholelines", dependencies: ["WholeLine", argumentParser], path: "Tests/wholelines",
