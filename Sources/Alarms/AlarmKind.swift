@@ -30,6 +30,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   case challengeDue = 51
   case acceptNotFollowed = 52
   case acceptLate = 53
+  case signerLocked = 55
   case scannerFlooding = 39
   case scannerUnframed = 40
   case epochMissing = 41
@@ -91,6 +92,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .challengeDue: "challenge_due"
     case .acceptNotFollowed: "accept_not_followed"
     case .acceptLate: "accept_late"
+    case .signerLocked: "signer_locked"
     case .scannerFlooding: "scanner_flooding"
     case .scannerUnframed: "scanner_unframed"
     case .scannerDrifted: "scanner_drifted"
@@ -123,7 +125,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       .headNotKept,
       .printFeedLost, .printFeedStalled,
       .printedTwice,
-      .printUnexpected, .printedNotRead, .commandNotDone, .acceptLate:
+      .printUnexpected, .printedNotRead, .commandNotDone, .acceptLate, .signerLocked:
       .medium
     case .machineNotReady, .clockNotSynchronised, .challengeDue, .acceptNotFollowed: .low
     }
@@ -184,6 +186,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       "Good packs went to the bin: the verdict came late, or the PLC forgot it; look at guards and times."
     case .acceptLate:
       "Good packs go to the bin: find what is slow, with lineward plcs, lineward scanners and the disk's times in the journal."
+    case .signerLocked:
+      "Ask the person named whether it was he who mistyped; if not, somebody tries passwords: tell quality. It opens by itself."
     case .challengeDue:
       "Run the challenge test at this station before the line stops for it."
     case .diskSpaceLow:

@@ -131,6 +131,7 @@ extension CommandResult {
     case .done(let text): .success(.done(text))
     case .refused(let text, let causes): .failure(.refused(text, causes: causes))
     case .unknown(let text): .failure(.notFound(text))
+    case .notPermitted(let text): .failure(.notPermitted(text))
     case .storageFault(let text): .failure(.storageFault("Nothing can be recorded: \(text)"))
     }
   }

@@ -13,6 +13,8 @@ public struct LineState: Sendable, Codable {
   public var archives: [Archive]
   /// The number of the last challenge test.
   var challenges: UInt32
+  /// Wrong passwords; left out where there are none, and by versions that knew no signatures.
+  var signers: SignerTries?
   /// The stations in the order in which records number them.
   var stations: [Station]
 
@@ -60,6 +62,7 @@ extension LineController {
         batch.pool = nil
         return batch
       }, alarms: alarms, archives: archives, challenges: challenges,
+      signers: signers.isEmpty ? nil : signers,
       stations: stations.map(\.recorded))
   }
 
@@ -79,6 +82,7 @@ extension LineController {
     alarms = state.alarms
     archives = state.archives
     challenges = state.challenges
+    signers = state.signers ?? SignerTries()
     for index in stations.indices { stations[index].take(state.stations[index]) }
   }
 }
@@ -93,6 +97,7 @@ extension LineController {
     alarms = state.alarms
     archives = state.archives
     challenges = state.challenges
+    signers = state.signers ?? SignerTries()
     stationOfRecord = state.stations.map { station in
       stations.firstIndex { $0.settings.name == station.name }
     }

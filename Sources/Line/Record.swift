@@ -119,6 +119,15 @@ public struct Record: Sendable, Hashable {
     /// A scanner that types was taught by `actor`: from here on what it types is believed; detail names it and its device.
     case scannerTaught = 62
 
+    /// A person signed: code and number are the subject's, batch too where it is one, raw the `Signature`, detail what it
+    /// means.
+    case signed = 80
+    /// User name and password were not taken: code is a `SignatureRefusal`, raw the login where the machine has it, actor who
+    /// tried, detail for which command. Never the password.
+    case signatureRefused = 81
+    /// A login was locked after wrong passwords: raw is the login, number for how many minutes.
+    case signerLocked = 82
+
     /// Records were put into an archive, by `actor`: raw describes it and holds what they made of the line, number is the
     /// last batch in it, detail its folder.
     case archived = 54

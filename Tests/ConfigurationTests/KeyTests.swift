@@ -139,10 +139,6 @@ import Testing
     ),
     ("station.kind", "\"rework\"", "\"rework\" is not built yet; this version has \"unit\""),
     (
-      "roles.shared", "[\"user:line1\"]",
-      "this is not built yet; leave the key out, or write shared = []"
-    ),
-    (
       "containment.duration_minutes", "30",
       "this is not built yet; leave the key out, or write duration_minutes = 60"
     ),

@@ -191,6 +191,9 @@ extension Line.Record.Kind {
     case .reloaded: "configuration loaded anew"
     case .exported: "records exported"
     case .keyChanged: "signing key changed"
+    case .signed: "signed"
+    case .signatureRefused: "signature refused"
+    case .signerLocked: "login locked after wrong passwords"
     default: word
     }
   }
