@@ -107,7 +107,13 @@ final class ControlDesk: Sendable {
     case .batchShow(let id): showBatch(id, responder)
     case .batchList:
       look(responder) { core in
-        .success(.batches(core.batches.map { BatchReply($0, core.archive(of: $0.number)) }))
+        .success(
+          .batches(
+            core.batches.map { batch in
+              var reply = BatchReply(batch, core.archive(of: batch.number))
+              reply.signatures = nil
+              return reply
+            }))
       }
     case .lineRelease: order(.release, peer, responder)
     case .lineStop(let reason): order(.stop(reason: reason), peer, responder)
