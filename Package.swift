@@ -23,6 +23,7 @@ let package = Package(
   products: [
     .executable(name: "linewardd", targets: ["linewardd"]),
     .executable(name: "lineward", targets: ["lineward"]),
+    .executable(name: "lineward-auth", targets: ["lineward-auth"]),
     .executable(name: "linewardsim", targets: ["linewardsim"]),
     .library(name: "GS1", targets: ["GS1"]),
   ],
@@ -38,6 +39,7 @@ let package = Package(
     .target(name: "CFloors", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CLinux"),
     .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+    .systemLibrary(name: "CPAM", providers: [.apt(["libpam0g-dev"])]),
     .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
     .systemLibrary(
       name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -81,6 +83,10 @@ let package = Package(
     .executableTarget(
       name: "lineward",
       dependencies: ["Control", "Devices", "GS1", "Line", "Records", "CLinux", argumentParser],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "lineward-auth",
+      dependencies: ["Control", "CLinux", "CPAM", "CSystemd", argumentParser],
       swiftSettings: strict),
     .executableTarget(
       name: "linewardsim", dependencies: ["Simulation", "Control", "CLinux", argumentParser],
@@ -152,7 +158,7 @@ let package = Package(
     .testTarget(
       name: "ProcessTests",
       dependencies: [
-        "linewardd", "lineward", "linewardsim", "Simulation", "Control", "CLinux", "Line",
+        "linewardd", "lineward", "lineward-auth", "linewardsim", "Simulation", "Control", "CLinux", "Line",
         "Records",
       ],
       swiftSettings: strict),

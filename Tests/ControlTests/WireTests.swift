@@ -47,7 +47,7 @@ struct WireTests {
     let line = Wire.line(request: command)
     #expect(line.last == UInt8(ascii: "\n"))
     #expect(!line.dropLast().contains(UInt8(ascii: "\n")))
-    #expect(try Wire.command(from: Array(line.dropLast())) == command)
+    #expect(try Wire.request(from: Array(line.dropLast())) == Request(command))
   }
 
   @Test("a request is one flat object")
@@ -79,7 +79,7 @@ struct WireTests {
     ])
   func badRequest(line: String, exit: Int32, code: String, words: String) {
     #expect {
-      try Wire.command(from: Array(line.utf8))
+      try Wire.request(from: Array(line.utf8))
     } throws: { error in
       guard let failure = error as? Failure else { return false }
       return failure.exit.rawValue == exit && failure.code == code
@@ -90,7 +90,7 @@ struct WireTests {
   @Test("deep nesting is refused, not followed")
   func deepNesting() {
     let line = Array(String(repeating: "[", count: 60_000).utf8)
-    #expect(throws: Failure.self) { try Wire.command(from: line) }
+    #expect(throws: Failure.self) { try Wire.request(from: line) }
   }
 
   @Test(
@@ -112,8 +112,8 @@ struct WireTests {
       }
       do throws(Failure) {
         // What can still be read is a command that comes back from its own line.
-        let command = try Wire.command(from: line)
-        let again = try Wire.command(from: Array(Wire.line(request: command).dropLast()))
+        let command = try Wire.request(from: line)
+        let again = try Wire.request(from: Array(Wire.line(request: command).dropLast()))
         #expect(again == command)
       } catch {
         #expect([64, 65, 69].contains(error.exit.rawValue), "seed \(seed): \(error)")
