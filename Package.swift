@@ -123,7 +123,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DaemonTests",
-      dependencies: ["Daemon", "Configuration", "Devices", "Line", "Alarms", "Records", logging],
+      dependencies: [
+        "Daemon", "Configuration", "Control", "Devices", "Line", "Alarms", "Records", "CLinux", logging,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "LineTests", dependencies: ["Line", "Alarms", "Containment", "Threads"],
