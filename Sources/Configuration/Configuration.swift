@@ -282,6 +282,8 @@ public struct Configuration: Sendable, Hashable {
     public var consecutiveNoReads: Int
     /// So many printed and not read among the last hundred.
     public var printedNotRead: Int
+    /// So many reads, since the last release, of a serial that another pack has; 0: no limit.
+    public var duplicates: Int
     /// A stop or a release is followed within this.
     public var stopConfirm: Duration
     /// Moving time in which every unit has its outcome.

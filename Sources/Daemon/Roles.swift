@@ -79,8 +79,8 @@ public struct Roles: Sendable {
   /// A stop is the safe side, so everybody with a role may order one.
   public static func needed(for command: Command) -> Set<Role>? {
     switch command {
-    case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs,
-      .plcRegisters, .recordsVerify:
+    case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .alarmMetrics,
+      .scanners, .plcs, .plcRegisters, .recordsVerify:
       nil
     case .batchClose(_, .some): [.supervisor]
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge,
@@ -92,7 +92,8 @@ public struct Roles: Sendable {
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
       [.operator, .supervisor, .quality]
     case .serial: [.supervisor, .quality]
-    case .reset, .scannersTeach: [.supervisor, .maintenance]
+    case .reset, .scannersTeach, .alarmOutOfService, .alarmInService: [.supervisor, .maintenance]
+    case .shelve, .unshelve: [.supervisor, .quality]
     }
   }
 
