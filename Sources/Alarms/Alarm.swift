@@ -15,7 +15,9 @@ public struct Alarm: Sendable, Hashable {
   public var kind: AlarmKind
   /// Where: a station's or a device's name, empty for the line as a whole.
   public var place: String
-  /// Counts how often it was raised, from 1; an acknowledgement names it, so that a late one cannot clear a new alarm. 0: never.
+  /// Counts how often it was raised, from 1; an acknowledgement names it, so that a late one cannot clear a new alarm.
+  ///
+  /// 0: it never was.
   public var occurrence: UInt32 = 0
   /// Where it is in its life, whether or not anybody is called.
   public var life: Life = .normal

@@ -24,13 +24,15 @@ public struct AlarmDefinition: Sendable, Hashable {
   public var stopsLine: Bool
   /// Whether it opens a containment.
   public var opensContainment: Bool
-  /// Whether it is about single packs, so that each occurrence is recorded, however many there are.
-  public var namesPacks: Bool
+  /// Whether each occurrence is recorded, however many there are: it is about single packs, or who tells it counts repeats already.
+  public var isAlwaysRecorded: Bool
   /// Whether it may be shelved or taken out of service.
   public var mayBeShelved: Bool
   /// Whether it is suppressed by design when its cause comes while the line stands, because it is to be expected then.
   public var suppressedWhileStanding: Bool
-  /// So long the cause has to stand before the alarm is raised. A stop never waits for that.
+  /// So long the cause has to stand before the alarm is raised.
+  ///
+  /// A stop never waits for that.
   public var onDelay: Duration
   /// So long the cause has to be gone before the alarm returns.
   public var offDelay: Duration
@@ -70,13 +72,18 @@ public struct AlarmDefinition: Sendable, Hashable {
   public static let shelvedMinutesMax: UInt32 = 480
 
   /// Whether raises of one that chatters are counted instead of recorded one by one.
-  public var coalesces: Bool { !latches && !namesPacks }
+  public var coalesces: Bool { !latches && !isAlwaysRecorded }
+
+  /// So long the return of one that chatters is held back; one that a release ends comes no more often than people release.
+  public var chatteringHold: Duration {
+    coalesces && ends != .withRelease ? .milliseconds(AlarmDefinition.chatteringSpan) : .zero
+  }
 
   private init(
     _ kind: AlarmKind, _ word: String, _ priority: AlarmKind.Priority, at location: Location,
     cause: String,
     consequence: String, remedy: String, ends: Ending = .withCause, latches: Bool = false,
-    stopsLine: Bool = false, opensContainment: Bool = false, namesPacks: Bool = false,
+    stopsLine: Bool = false, opensContainment: Bool = false, isAlwaysRecorded: Bool = false,
     mayBeShelved: Bool = true, suppressedWhileStanding: Bool = false, onDelay: Duration = .zero,
     offDelay: Duration = .zero, deadbandPercent: Int? = nil
   ) {
@@ -91,7 +98,7 @@ public struct AlarmDefinition: Sendable, Hashable {
     self.latches = latches
     self.stopsLine = stopsLine
     self.opensContainment = opensContainment
-    self.namesPacks = namesPacks
+    self.isAlwaysRecorded = isAlwaysRecorded
     self.mayBeShelved = mayBeShelved
     self.suppressedWhileStanding = suppressedWhileStanding
     self.onDelay = onDelay
@@ -107,7 +114,7 @@ public struct AlarmDefinition: Sendable, Hashable {
       consequence:
         "A bad pack may be among the good ones. The line stands, and all accepts are withdrawn.",
       remedy: "Find the pack named and take it off the line; hold what left since.",
-      ends: .atOnce, latches: true, stopsLine: true, opensContainment: true, namesPacks: true,
+      ends: .atOnce, latches: true, stopsLine: true, opensContainment: true, isAlwaysRecorded: true,
       mayBeShelved: false),
     AlarmDefinition(
       .storageFault, "storage_fault", .high, at: .line,
@@ -123,7 +130,7 @@ public struct AlarmDefinition: Sendable, Hashable {
       consequence:
         "A bad pack may be among the good ones. The line stands, and all accepts are withdrawn.",
       remedy: "Look for the pack between the gate and the bin; check gate, air and reject sensor.",
-      ends: .atOnce, latches: true, stopsLine: true, namesPacks: true, mayBeShelved: false),
+      ends: .atOnce, latches: true, stopsLine: true, isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
       .stopNotConfirmed, "stop_not_confirmed", .highest, at: .line,
       cause:
@@ -190,7 +197,7 @@ public struct AlarmDefinition: Sendable, Hashable {
       cause: "The conveyor moved for limits.outcome_ms and a unit has no outcome.",
       consequence: "Nobody knows where the pack is: it is in doubt, and the line stands.",
       remedy: "Look for the pack named between scanner and gate.",
-      ends: .withRelease, stopsLine: true, namesPacks: true, mayBeShelved: false),
+      ends: .withRelease, stopsLine: true, isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
       .verdictNotTaken, "verdict_not_taken", .high, at: .station,
       cause: "The PLC has not taken a verdict within 1 s.",
@@ -208,21 +215,21 @@ public struct AlarmDefinition: Sendable, Hashable {
       cause: "An accepted pack was lost before the gate, as the PLC reports.",
       consequence: "Its serial is in doubt.",
       remedy: "Look for the pack named between scanner and gate.",
-      ends: .withRelease, namesPacks: true),
+      ends: .withRelease, isAlwaysRecorded: true),
     AlarmDefinition(
       .eventsLost, "events_lost", .high, at: .queue,
       cause: "A queue between devices and line was full.",
       consequence:
         "A trigger, a read or an outcome may be missing: the line stands with tracking in doubt.",
       remedy: "More came in than can be handled; tell maintenance, with the journal.",
-      ends: .withRelease, stopsLine: true, mayBeShelved: false),
+      ends: .withRelease, stopsLine: true, isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
       .plcRestarted, "plc_restarted", .medium, at: .station,
       cause: "The PLC shows another epoch: it started anew.",
       consequence:
         "It has forgotten the packs on the line: they are in doubt, and the line stands.",
       remedy: "Clear the packs that were on the line; the PLC has forgotten them.",
-      ends: .withRelease, stopsLine: true),
+      ends: .withRelease, stopsLine: true, isAlwaysRecorded: true),
     AlarmDefinition(
       .clockStepped, "clock_stepped", .medium, at: .line,
       cause: "Somebody or something set the machine's clock.",
@@ -270,7 +277,7 @@ public struct AlarmDefinition: Sendable, Hashable {
       consequence: "Two packs may have one serial: a line that runs is stopped.",
       remedy:
         "Find out why the printer repeats; take out the packs with the serial named, then release.",
-      ends: .withRelease, stopsLine: true, namesPacks: true),
+      ends: .withRelease, stopsLine: true, isAlwaysRecorded: true),
     AlarmDefinition(
       .printUnexpected, "print_unexpected", .medium, at: .line,
       cause:
@@ -348,7 +355,7 @@ public struct AlarmDefinition: Sendable, Hashable {
       consequence: "The station may pass bad packs: the line stands until a test is passed.",
       remedy:
         "A bad pack may pass here: find it, mend reader or gate, then run the challenge test again.",
-      stopsLine: true, opensContainment: true, namesPacks: true, mayBeShelved: false),
+      stopsLine: true, opensContainment: true, isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
       .challengeDue, "challenge_due", .low, at: .station,
       cause: "The next challenge test is due within a quarter of an hour.",
@@ -360,14 +367,14 @@ public struct AlarmDefinition: Sendable, Hashable {
       consequence: "A good pack is in the bin; its serial is inactive.",
       remedy:
         "Good packs went to the bin: the verdict came late, or the PLC forgot it; look at guards and times.",
-      ends: .withRelease, namesPacks: true),
+      ends: .withRelease, isAlwaysRecorded: true),
     AlarmDefinition(
       .acceptLate, "accept_late", .medium, at: .station,
       cause: "An accept could not leave within the station's verdict_deadline_ms.",
       consequence: "A good pack is rejected with 15.",
       remedy:
         "Good packs go to the bin: find what is slow, with lineward plcs, lineward scanners and the disk's times in the journal.",
-      ends: .withRelease, namesPacks: true),
+      ends: .withRelease, isAlwaysRecorded: true),
     AlarmDefinition(
       .duplicateFound, "duplicate_found", .high, at: .station,
       cause: "As many packs as limits.duplicates bore a serial that another pack has already.",
@@ -375,7 +382,7 @@ public struct AlarmDefinition: Sendable, Hashable {
         "A serial is there twice, so one of the two may be a counterfeit or a wrong print: the line stands.",
       remedy:
         "Take out every pack with the serial named, find out why it is there twice, then release.",
-      stopsLine: true, opensContainment: true, namesPacks: true, mayBeShelved: false),
+      stopsLine: true, opensContainment: true, isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
       .scannerDrifted, "scanner_drifted", .medium, at: .scanner,
       cause: "A scanner sends otherwise than it did: other identifier, other length, grades gone.",

@@ -177,7 +177,9 @@ public struct AlarmList: Sendable {
     if alarm?.shelving != nil { throw .shelved }
   }
 
-  /// Shelves an alarm: nobody is called by it until that has ended. What its cause does to the line stays as it is.
+  /// Shelves an alarm: nobody is called by it until that has ended.
+  ///
+  /// What its cause does to the line stays as it is.
   public mutating func shelve(_ kind: AlarmKind, place: String, _ shelving: Alarm.Shelving) {
     alarms[findOrAdd(kind, place)].shelving = shelving
   }

@@ -16,6 +16,7 @@ public enum AlarmReference {
       | stops | what raises it takes the run permit. A stop waits for no delay, and nothing that is done to the alarm changes it |
       | latched | it stays when its cause has ended, until somebody resets it |
       | ends with | its cause, which is watched; the next release, for what speaks of a moment; or at once, and then it only waits for a person |
+      | each | every occurrence is recorded, however many come: it names packs, or its watcher counts repeats already |
       | containment | it opens a containment |
       | shelving | it may be shelved, for \(AlarmDefinition.shelvedMinutesMax) minutes at most, or taken out of service |
       | standing line | *suppressed*: when its cause comes while the line stands, it is listed and calls nobody, until the next release |
@@ -24,14 +25,14 @@ public enum AlarmReference {
 
       An alarm that is raised \(AlarmDefinition.chatteringRaises) times in \(AlarmDefinition.chatteringSpan / 1000) s *chatters*: that is marked and on record. \
       Until it was quiet for \(AlarmDefinition.chatteringSpan / 1000) s its return is held back, and it has one new
-      occurrence in that time at most, with the number of raises in between; but each that takes the run permit, each that names a pack, and each
-      of a latched one is recorded. One that stands for \(AlarmDefinition.staleAfter / 3_600_000) h is *stale*. More than \(AlarmHistory.floodBegins) in ten minutes are a *flood*, until fewer than
+      occurrence in that time at most, with the number of raises in between; but each that takes the run permit, each of a latched one, and each
+      where the table says so is recorded. One that stands for \(AlarmDefinition.staleAfter / 3_600_000) h is *stale*. More than \(AlarmHistory.floodBegins) in ten minutes are a *flood*, until fewer than
       \(AlarmHistory.floodEnds) come in ten minutes; begin and end are on record. `lineward alarms metrics` shows how the last day was.
 
       ## All alarms
 
-      | number | alarm | at | priority | stops | latched | ends with | containment | shelving | standing line | on | off | deadband |
-      |---|---|---|---|---|---|---|---|---|---|---|---|---|
+      | number | alarm | at | priority | stops | latched | ends with | each | containment | shelving | standing line | on | off | deadband |
+      |---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 
       """
     for row in AlarmDefinition.all {
@@ -39,7 +40,8 @@ public enum AlarmReference {
         "\(row.kind.rawValue)", "[`\(row.word)`](#\(row.word))", row.location.rawValue,
         row.priority.word,
         row.stopsLine ? "stops" : "", row.latches ? "latched" : "", row.ends.rawValue,
-        row.opensContainment ? "opens one" : "", row.mayBeShelved ? "" : "never",
+        row.isAlwaysRecorded ? "recorded" : "", row.opensContainment ? "opens one" : "",
+        row.mayBeShelved ? "" : "never",
         row.suppressedWhileStanding ? "suppressed" : "", seconds(row.onDelay),
         seconds(row.offDelay), row.deadbandPercent.map { "\($0) %" } ?? "",
       ]

@@ -93,9 +93,10 @@ extension LineController {
     guard alarms.stands(kind, place: place), let alarm = alarms.alarm(kind, place: place) else {
       return
     }
-    let hold =
-      alarm.isChattering && kind.definition.coalesces
-      ? .milliseconds(AlarmDefinition.chatteringSpan) : Instant.Span(kind.definition.offDelay)
+    let definition = kind.definition
+    let hold = Instant.Span(
+      alarm.isChattering
+        ? max(definition.offDelay, definition.chatteringHold) : definition.offDelay)
     if hold > .zero {
       delays.go(key, due: now + hold)
     } else {
