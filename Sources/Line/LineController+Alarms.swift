@@ -53,7 +53,9 @@ extension LineController {
         .alarmRaised, code: kind.rawValue, number: occurrence, raw: Array(place.utf8),
         detail: text))
     alarmsChanged = true
-    let severity: Notice.Severity = kind.priority == .highest ? .critical : .error
+    let isSetAside = alarms.alarm(kind, place: place)?.state.isSetAside == true
+    let severity: Notice.Severity =
+      isSetAside ? .notice : kind.priority == .highest ? .critical : .error
     notice(.alarmRaised, severity, "alarm \(kind.word): \(text). \(kind.remedy)", alarm: kind)
   }
 
