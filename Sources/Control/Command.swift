@@ -48,6 +48,8 @@ public enum Command: Sendable, Equatable {
   case challengeCancel(station: String, reason: String)
   /// Takes the next scan of a scanner that types for the test symbol.
   case scannersTeach(name: String)
+  /// Makes a scanner read once, while the line stands.
+  case scannersTrigger(name: String)
   /// Scanners and their health.
   case scanners
   /// PLCs and their health.
@@ -80,7 +82,7 @@ public enum Command: Sendable, Equatable {
       true
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
       .reset, .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .challengeStart,
-      .challengeCancel, .scannersTeach:
+      .challengeCancel, .scannersTeach, .scannersTrigger:
       false
     }
   }
@@ -125,6 +127,7 @@ public enum Command: Sendable, Equatable {
     case challengeStart = "challenge start"
     case challengeCancel = "challenge cancel"
     case scannersTeach = "scanners teach"
+    case scannersTrigger = "scanners trigger"
     case scanners
     case plcs
     case plcRegisters = "plcs --registers"
@@ -155,6 +158,7 @@ public enum Command: Sendable, Equatable {
     case .challengeStart: .challengeStart
     case .challengeCancel: .challengeCancel
     case .scannersTeach: .scannersTeach
+    case .scannersTrigger: .scannersTrigger
     case .scanners: .scanners
     case .plcs: .plcs
     case .plcRegisters: .plcRegisters
@@ -227,6 +231,7 @@ extension Command: Codable {
       case .challengeCancel:
         .challengeCancel(station: try text(.station), reason: try text(.reason))
       case .scannersTeach: .scannersTeach(name: try text(.id))
+      case .scannersTrigger: .scannersTrigger(name: try text(.id))
       case .scanners: .scanners
       case .plcs: .plcs
       case .plcRegisters: .plcRegisters
@@ -271,7 +276,7 @@ extension Command: Codable {
       try fields.encode(id, forKey: .id)
       try fields.encode(occurrence, forKey: .occurrence)
       try fields.encodeIfPresent(comment, forKey: .comment)
-    case .reset(let id), .recordsExport(let id), .scannersTeach(let id):
+    case .reset(let id), .recordsExport(let id), .scannersTeach(let id), .scannersTrigger(let id):
       try fields.encode(id, forKey: .id)
     case .challengeStart(let station):
       try fields.encode(station, forKey: .station)

@@ -92,7 +92,7 @@ public struct Roles: Sendable {
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
       [.operator, .supervisor, .quality]
     case .serial: [.supervisor, .quality]
-    case .reset, .scannersTeach: [.supervisor, .maintenance]
+    case .reset, .scannersTeach, .scannersTrigger: [.supervisor, .maintenance]
     }
   }
 

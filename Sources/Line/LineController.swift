@@ -325,7 +325,8 @@ public struct LineController: Sendable {
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
       .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .printed,
       .printFeedOnline, .printFeedOffline, .commandRefused, .reloaded, .exported, .settings,
-      .strayReadsSkipped, .keyChanged, .secondStop, .secondStopEnded, .scannerTaught:
+      .strayReadsSkipped, .keyChanged, .secondStop, .secondStopEnded, .scannerTaught,
+      .scannerTriggered:
       break
     }
   }

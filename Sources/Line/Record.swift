@@ -118,6 +118,8 @@ public struct Record: Sendable, Hashable {
     case secondStopEnded = 61
     /// A scanner that types was taught by `actor`: from here on what it types is believed; detail names it and its device.
     case scannerTaught = 62
+    /// `actor` had a scanner read while the line stood; detail names it. What it sent follows as a stray read.
+    case scannerTriggered = 63
 
     /// Records were put into an archive, by `actor`: raw describes it and holds what they made of the line, number is the
     /// last batch in it, detail its folder.

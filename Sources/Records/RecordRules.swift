@@ -90,7 +90,7 @@ struct RecordRules {
       .scannerOffline, .printFeedOnline, .printFeedOffline, .trackingDoubt, .trackingInStep,
       .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded,
       .exported, .settings, .archived, .challengeStarted, .challengeConfirmed, .challengeEnded,
-      .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught:
+      .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught, .scannerTriggered:
       break
     case .keyChanged: try takeKey(numbers, row)
     }

@@ -45,7 +45,7 @@ struct RolesTests {
     let allowed = peers.filter { roles.refusal(of: command, to: $0) == nil }.map(\.name)
     switch command {
     case .lineStop: #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
-    case .reset, .scannersTeach: #expect(allowed == ["mika", "sofia", "root"])
+    case .reset, .scannersTeach, .scannersTrigger: #expect(allowed == ["mika", "sofia", "root"])
     case .batchClose(_, .some): #expect(allowed == ["sofia", "root"])
     case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
