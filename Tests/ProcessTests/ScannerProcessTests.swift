@@ -46,8 +46,8 @@ import Testing
     }
     let ended = try daemon.ask("scanners", "trigger", "camera-1")
     #expect(
-      ended.status == 0 && ended.output == "]d20109506000134352<1D>10A was read by scanner camera-1.\n",
-      "\(ended)")
+      ended.status == 0
+        && ended.output == "]d20109506000134352<1D>10A was read by scanner camera-1.\n", "\(ended)")
     heard.sync { #expect(commands == Array("LON\rLOFF\r".utf8)) }
     let unknown = try daemon.ask("scanners", "trigger", "camera-2")
     #expect(unknown.status == 1 && unknown.errors.contains("no scanner camera-2"), "\(unknown)")
