@@ -150,6 +150,10 @@ fuzz-devices: ## the decoders of scanners under libFuzzer and the address saniti
 nspawn-test: packages ## the installed service under real systemd, in a container; needs root
 	Tests/system/nspawn-test
 
+.PHONY: umockdev-test
+umockdev-test: build ## a HID POS scanner under the daemon, played by umockdev; needs root
+	Tests/system/umockdev-test --programs $(DEBUG) || [ $$? = 77 ]
+
 .PHONY: vm-test
 vm-test: packages ## the installed service in a virtual machine, with USB scanners that come and go; needs root
 	Tests/system/vm-test

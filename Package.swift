@@ -136,7 +136,8 @@ let package = Package(
       name: "RecordsTests", dependencies: ["Records", "Line", "Alarms", grdb, grdbSQLite, crypto],
       swiftSettings: strict),
     .testTarget(
-      name: "DevicesTests", dependencies: ["Devices", "Line", "Rings", "CLinux", "CUdev"],
+      name: "DevicesTests",
+      dependencies: ["Devices", "Line", "Rings", "CAllocations", "CLinux", "CUdev"],
       swiftSettings: strict),
     .testTarget(
       name: "PLCLinkTests", dependencies: ["PLCLink", "Line", "Rings", "Threads", "CLinux"],

@@ -1,6 +1,7 @@
 #include "callocations.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stddef.h>
 
 #if defined(__has_feature)
@@ -15,6 +16,8 @@ bool callocations_are_counted(void) { return false; }
 
 uint64_t callocations_of_this_thread(void) { return 0; }
 
+uint64_t callocations_bytes_in_use(void) { return 0; }
+
 #else
 
 // initial-exec: lies in the thread's own block from its start, so that counting never allocates.
@@ -23,6 +26,12 @@ static _Thread_local uint64_t count __attribute__((tls_model("initial-exec")));
 bool callocations_are_counted(void) { return true; }
 
 uint64_t callocations_of_this_thread(void) { return count; }
+
+uint64_t callocations_bytes_in_use(void) {
+  // Sums up all arenas, and what was mapped for itself.
+  struct mallinfo2 all = mallinfo2();
+  return all.uordblks + all.hblkhd;
+}
 
 // glibc's names for its own, exported for programs that replace malloc.
 extern void *__libc_malloc(size_t size);

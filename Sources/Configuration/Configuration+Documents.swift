@@ -19,12 +19,19 @@ extension Configuration {
       text += heading(table.name, repeats: table.repeats) + "\n"
       for key in Key.all where key.table == table.name {
         text += "\n" + comment(sampleComment(key))
-        // A match would stand beside the device that it takes the place of.
-        if case .table = key.kind { text += "# " }
+        if isComment(key) { text += "# " }
         text += "\(key.name) = \(key.fallbackText ?? key.example)\n"
       }
     }
     return text
+  }
+
+  /// Whether the sample shows a key as a comment: a match, which takes the place of the device, and what only another
+  /// transport than the sample's takes.
+  static func isComment(_ key: Key) -> Bool {
+    if case .table = key.kind { return true }
+    return key.table == "scanner" && key.fallback.setting == nil
+      && !Reader.hasEffect(key.name, with: "serial")
   }
 
   /// The reference of all keys, in Markdown.

@@ -136,10 +136,12 @@ public struct Configuration: Sendable, Hashable {
     public var setup: [Command] = []
     /// Each answer comes within this.
     public var setupTimeout = Duration.milliseconds(2000)
-    /// Sent when it is set up; empty: nothing.
-    public var atOpening: [UInt8] = []
-    /// Sent before it is closed; empty: nothing.
-    public var atClosing: [UInt8] = []
+    /// Makes it read; empty: nothing does, or its reports say.
+    public var triggerOn: [UInt8] = []
+    /// Ends a read; empty: it ends by itself.
+    public var triggerOff: [UInt8] = []
+    /// Whether it is triggered when it is set up, for as long as it is open.
+    public var triggersAtOpening = false
 
     /// How its device is named.
     public enum Device: Sendable, Hashable {

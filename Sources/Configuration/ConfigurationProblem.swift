@@ -35,6 +35,9 @@ public struct ConfigurationProblems: Error, Sendable, CustomStringConvertible {
   /// At least one.
   public var problems: [ConfigurationProblem]
 
+  /// Collects them.
+  public init(problems: [ConfigurationProblem]) { self.problems = problems }
+
   /// One line for each.
   public var description: String { problems.map(\.description).joined(separator: "\n") }
 }

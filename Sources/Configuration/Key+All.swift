@@ -301,16 +301,20 @@ extension Key {
         """),
     Key(
       table: "scanner", name: "trigger_on", kind: .framing(0...64), fallback: .text(""),
-      sentence: "The command that makes the scanner read; sent only with trigger_at_opening."),
+      sentence: """
+        The command that makes the scanner read; sent with trigger_at_opening, and by lineward scanners trigger. A HID POS \
+        scanner has a report for it.
+        """),
     Key(
       table: "scanner", name: "trigger_off", kind: .framing(0...64), fallback: .text(""),
       sentence: """
-        The command that ends reading; sent before the daemon closes the scanner, only with trigger_at_opening.
+        The command that ends reading; sent before the daemon closes the scanner with trigger_at_opening, and behind the \
+        message by lineward scanners trigger.
         """),
     Key(
       table: "scanner", name: "trigger_at_opening", kind: .flag, fallback: .flag(false),
       sentence: """
-        Whether trigger_on is sent when the scanner was opened and set up. false: a sensor, the PLC or the scanner itself \
+        Whether trigger_on, or a HID POS scanner's report, is sent when the scanner was opened and set up. false: a sensor, the PLC or the scanner itself \
         triggers it.
         """),
   ]

@@ -4,13 +4,14 @@ extension Reader {
     let name = text(table, "scanner.name")
     let profile = text(table, "scanner.profile")
     let transport = scannerTransport(table)
+    refuseKeysWithoutEffect(table)
     let baud = number(table, "scanner.baud")
     let dataBits = number(table, "scanner.data_bits")
     let parity = text(table, "scanner.parity")
     let stopBits = number(table, "scanner.stop_bits")
     let framing = framing(table)
     let reads = reads(table, suffix: framing?.suffix)
-    let talk = talk(table, reads: reads)
+    let talk = talk(table, reads: reads, isHID: transport?.way == .hid)
     guard let name, let profile, let transport, let baud, let dataBits, let parity, let stopBits,
       let framing, let reads, let talk
     else { return nil }
@@ -20,8 +21,55 @@ extension Reader {
       suffix: framing.suffix, gap: framing.gap, messageMax: framing.max, noReads: reads.noReads,
       requireSymbology: reads.symbology, gradeSeparator: reads.grade, codeSeparator: reads.code,
       answers: talk.answers, heartbeat: talk.heartbeat, heartbeatWithin: talk.within,
-      setup: talk.setup, setupTimeout: talk.timeout, atOpening: talk.opening,
-      atClosing: talk.closing)
+      setup: talk.setup, setupTimeout: talk.timeout, triggerOn: talk.on, triggerOff: talk.off,
+      triggersAtOpening: talk.atOpening)
+  }
+
+  // MARK: Keys and transports
+
+  /// The transports with which a key does something; one that is not here does with all.
+  private static let transports: [(keys: [String], with: [String])] = [
+    (["layout", "gs_is_f8"], ["keyboard"]),
+    (["host", "port", "listen"], ["tcp"]),
+    (["baud", "data_bits", "parity", "stop_bits"], ["serial"]),
+    (["suffix"], ["serial", "keyboard", "tcp"]),
+    (["trigger_at_opening"], ["serial", "hid", "tcp"]),
+    (
+      [
+        "prefix", "gap_ms", "message_max", "setup", "setup_answers", "setup_ms", "trigger_on",
+        "trigger_off",
+      ], ["serial", "tcp"]
+    ),
+  ]
+
+  /// Whether a key of `[[scanner]]` does something with a transport.
+  static func hasEffect(_ key: String, with transport: String) -> Bool {
+    transports.first { $0.keys.contains(key) }?.with.contains(transport) ?? true
+  }
+
+  /// Whoever writes a key relies on it, so one that does nothing here is refused.
+  ///
+  /// A profile is for all transports of a make, and what stands without the key, as in the sample, promises nothing.
+  private mutating func refuseKeysWithoutEffect(_ table: Table) {
+    // Another one is said where it is read.
+    guard case .string(let transport) = table.values["transport"]?.content ?? .string("serial"),
+      ["serial", "hid", "keyboard", "tcp"].contains(transport)
+    else { return }
+    for (keys, with) in Self.transports where !with.contains(transport) {
+      for key in keys {
+        guard let value = written(table, "scanner.\(key)") else { continue }
+        fail(
+          "scanner.\(key)", value,
+          "this does nothing with transport \(Key.quoted(transport)), only with "
+            + "\(Key.either(with.map(Key.quoted))); leave the key out")
+      }
+    }
+    if let port = written(table, "scanner.port"), transport == "tcp", table.values["listen"] != nil
+    {
+      fail(
+        "scanner.port", port,
+        "this does nothing where listen stands, which has a port of its own; leave the key out")
+    }
   }
 
   // MARK: Connection
@@ -142,7 +190,9 @@ extension Reader {
   private mutating func layout(
     _ name: String, _ table: Table
   ) -> (named: KeyboardFile, others: [KeyboardFile])? {
-    if let suffix = text(table, "scanner.suffix"), !["\r\n", "\r", "\n", "\t"].contains(suffix) {
+    if written(table, "scanner.suffix") != nil, let suffix = text(table, "scanner.suffix"),
+      !["\r\n", "\r", "\n", "\t"].contains(suffix)
+    {
       fail(
         "scanner.suffix", line: table.line(of: "suffix"),
         "a scanner that types ends its messages with Enter (\"\\r\") or Tab (\"\\t\")")
@@ -244,12 +294,14 @@ extension Reader {
     var within: Duration
     var setup: [Configuration.Scanner.Command]
     var timeout: Duration
-    var opening: [UInt8]
-    var closing: [UInt8]
+    var on: [UInt8]
+    var off: [UInt8]
+    var atOpening: Bool
   }
 
   private mutating func talk(
-    _ table: Table, reads: (noReads: [[UInt8]], symbology: [UInt8], grade: [UInt8], code: [UInt8])?
+    _ table: Table, reads: (noReads: [[UInt8]], symbology: [UInt8], grade: [UInt8], code: [UInt8])?,
+    isHID: Bool
   ) -> Talk? {
     let answers = texts(table, "scanner.answers")
     let heartbeat = text(table, "scanner.heartbeat")
@@ -275,7 +327,8 @@ extension Reader {
         "there are \(setup.count) commands in setup, and \(setupAnswers.count) answers here; write one for "
           + "each, \"\" where none is awaited")
     }
-    if atOpening == true, on?.isEmpty == true {
+    // A report that triggers is the device's own.
+    if atOpening == true, on?.isEmpty == true, !isHID {
       fail(
         "scanner.trigger_at_opening", line: table.line(of: "trigger_at_opening"),
         "there is no trigger_on to send; write the scanner's command for it")
@@ -289,8 +342,7 @@ extension Reader {
         Configuration.Scanner.Command(
           send: Array(command.utf8),
           answer: index < setupAnswers.count ? Array(setupAnswers[index].utf8) : [])
-      }, timeout: timeout, opening: atOpening ? Array(on.utf8) : [],
-      closing: atOpening ? Array(off.utf8) : [])
+      }, timeout: timeout, on: Array(on.utf8), off: Array(off.utf8), atOpening: atOpening)
   }
 
   /// What is taken for an answer or heartbeat never reaches the line, so no read or no-read may begin like that.

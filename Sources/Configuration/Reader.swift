@@ -6,6 +6,8 @@ struct Reader {
     var lists: [String: [Document.Value]] = [:]
     /// What stands in a table of this table: by the name of that and its own.
     var fields: [String: [String: Document.Value]] = [:]
+    /// The keys whose values are from a profile; the others are written in the table itself.
+    var fromProfile: Set<String> = []
     /// Where it begins; 0 when the file does not have it.
     var line = 0
 
@@ -170,6 +172,7 @@ struct Reader {
     var table = all("scanner")[index]
     for (key, value) in profile.table.values where table.values[key] == nil {
       table.values[key] = at(place, value)
+      table.fromProfile.insert(key)
       table.lists[key] = profile.table.lists[key]?.map { at(place, $0) }
     }
     tables["scanner"]?[index] = table
@@ -317,6 +320,21 @@ struct Reader {
       return setting
     }
     return nil
+  }
+
+  /// The value of a key that is written in the table itself, not in a profile, and is another one than stands without it;
+  /// nil where there is none.
+  func written(_ table: Table, _ path: String) -> Document.Value? {
+    let key = key(path)
+    guard let value = table.values[key.name], !table.fromProfile.contains(key.name) else {
+      return nil
+    }
+    // Whatever is wrong with it is said where it is read.
+    var reader = self
+    guard let setting = reader.checked(value, key, list: table.lists[key.name] ?? []) else {
+      return nil
+    }
+    return setting == key.fallback.setting ? nil : value
   }
 
   /// A value that its key allows; nil after a problem.

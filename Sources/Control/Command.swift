@@ -60,6 +60,8 @@ public enum Command: Sendable, Equatable {
   case containment(ContainmentRequest)
   /// Takes the next scan of a scanner that types for the test symbol.
   case scannersTeach(name: String)
+  /// Makes a scanner read once, while the line stands.
+  case scannersTrigger(name: String)
   /// Scanners and their health.
   case scanners
   /// PLCs and their health.
@@ -95,7 +97,8 @@ public enum Command: Sendable, Equatable {
     case .containment(let request): request.onlyReads
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
       .reset, .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .challengeStart,
-      .challengeCancel, .scannersTeach, .shelve, .unshelve, .alarmOutOfService, .alarmInService:
+      .challengeCancel, .scannersTeach, .scannersTrigger, .shelve, .unshelve, .alarmOutOfService,
+      .alarmInService:
       false
     }
   }
@@ -152,6 +155,7 @@ public enum Command: Sendable, Equatable {
     case challengeStart = "challenge start"
     case challengeCancel = "challenge cancel"
     case scannersTeach = "scanners teach"
+    case scannersTrigger = "scanners trigger"
     case scanners
     case plcs
     case plcRegisters = "plcs --registers"
@@ -188,6 +192,7 @@ public enum Command: Sendable, Equatable {
     case .challengeStart: .challengeStart
     case .challengeCancel: .challengeCancel
     case .scannersTeach: .scannersTeach
+    case .scannersTrigger: .scannersTrigger
     case .scanners: .scanners
     case .plcs: .plcs
     case .plcRegisters: .plcRegisters
@@ -278,6 +283,7 @@ extension Command: Codable {
       case .challengeCancel:
         .challengeCancel(station: try text(.station), reason: try text(.reason))
       case .scannersTeach: .scannersTeach(name: try text(.id))
+      case .scannersTrigger: .scannersTrigger(name: try text(.id))
       case .scanners: .scanners
       case .plcs: .plcs
       case .plcRegisters: .plcRegisters
@@ -325,7 +331,7 @@ extension Command: Codable {
       try fields.encode(occurrence, forKey: .occurrence)
       try fields.encodeIfPresent(comment, forKey: .comment)
     case .reset(let id), .recordsExport(let id), .scannersTeach(let id), .unshelve(let id),
-      .alarmInService(let id):
+      .alarmInService(let id), .scannersTrigger(let id):
       try fields.encode(id, forKey: .id)
     case .containment(let request): try request.encode(to: encoder)
     case .shelve(let id, let minutes, let reason):

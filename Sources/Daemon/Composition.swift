@@ -24,12 +24,14 @@ final class Composition: Sendable {
 
   private let path: String
   private let started: Configuration
+  private let layouts: [String: Layouts]
   private let roles: Mutex<Roles>
   private let logger: Logger
 
-  init(path: String, configuration: Configuration) throws {
+  init(path: String, configuration: Configuration, layouts: [String: Layouts]) throws {
     self.path = path
     started = configuration
+    self.layouts = layouts
     logger = ServiceManager.logger(identifier: "linewardd")
     roles = Mutex(try Composition.roles(of: configuration))
   }
@@ -74,13 +76,7 @@ final class Composition: Sendable {
       }, secondStop: { secondStop?.take() }, notices: { notices.write($0) },
       heads: { courier.send($0) })
     loopBox.set(loop)
-    let wedges: [String: Wedge]
-    do throws(KeyboardLayout.Problem) {
-      wedges = try Composition.wedges(configuration)
-    } catch {
-      logger.critical("\(path): a keyboard layout cannot be used: \(error)")
-      throw ExitCode(78)
-    }
+    let wedges = Composition.wedges(configuration, layouts)
     let bank = ScannerBank(
       configuration.scanners.map { Composition.scannerSettings($0, wedge: wedges[$0.name]) },
       frames: frames,
@@ -99,7 +95,7 @@ final class Composition: Sendable {
       directory: configuration.storage.directory,
       minFree: configuration.storage.minFree,
       roles: { self.roles.withLock { $0 } },
-      scanners: { Composition.scannerReplies(configuration, bank) }, wedges: wedges,
+      scanners: { Composition.scannerReplies(configuration, bank) }, wedges: wedges, bank: bank,
       plcs: { Composition.plcReplies(configuration, links, $0) },
       registers: { Composition.registersReplies(configuration, links) })
     let server: ControlServer
@@ -266,39 +262,52 @@ final class Composition: Sendable {
   }
 
   /// The scanners that type, by name; their proofs lie beside the records.
-  static func wedges(_ configuration: Configuration) throws(KeyboardLayout.Problem)
-    -> [String: Wedge]
-  {
+  static func wedges(
+    _ configuration: Configuration, _ layouts: [String: Layouts]
+  ) -> [String: Wedge] {
     var wedges: [String: Wedge] = [:]
     for scanner in configuration.scanners {
-      guard case .keyboard(let file, let others, _) = scanner.transport else { continue }
+      guard let layouts = layouts[scanner.name] else { continue }
       let folder = configuration.storage.directory + "/scanners"
       mkdir(folder, 0o750)
       // A name may hold what no file name may.
       let name = scanner.name.utf8.map { String($0, radix: 16) }.joined()
       wedges[scanner.name] = Wedge(
         name: scanner.name, proof: "\(folder)/\(name).json",
-        layout: try KeyboardLayout(name: file.name, keys: file.keys),
-        others: others.compactMap { try? KeyboardLayout(name: $0.name, keys: $0.keys) })
+        layout: layouts.own, others: layouts.others)
     }
     return wedges
   }
 
-  /// What is wrong with the keys of the layouts that scanners type in; their form was read with the configuration.
-  static func layoutProblems(
+  /// The layouts of one scanner that types: its own, and all that could be meant instead.
+  struct Layouts: Sendable {
+    var own: KeyboardLayout
+    var others: [KeyboardLayout]
+  }
+
+  /// The layouts of the scanners that type, by name; the form of their files was read with the configuration.
+  ///
+  /// - Throws: A problem for each scanner whose own layout cannot be used; another one that cannot is passed over.
+  static func layouts(
     _ configuration: Configuration, file: String
-  ) -> [ConfigurationProblem] {
-    configuration.scanners.compactMap { scanner in
-      guard case .keyboard(let layout, _, _) = scanner.transport else { return nil }
+  ) throws(ConfigurationProblems) -> [String: Layouts] {
+    var layouts: [String: Layouts] = [:]
+    var problems: [ConfigurationProblem] = []
+    for scanner in configuration.scanners {
+      guard case .keyboard(let layout, let others, _) = scanner.transport else { continue }
       do throws(KeyboardLayout.Problem) {
-        _ = try KeyboardLayout(name: layout.name, keys: layout.keys)
-        return nil
+        layouts[scanner.name] = Layouts(
+          own: try KeyboardLayout(name: layout.name, keys: layout.keys),
+          others: others.compactMap { try? KeyboardLayout(name: $0.name, keys: $0.keys) })
       } catch {
-        return ConfigurationProblem(
-          file: file, key: "scanner.layout",
-          sentence: "scanner \(scanner.name) cannot use the layout \(layout.name): \(error)")
+        problems.append(
+          ConfigurationProblem(
+            file: file, key: "scanner.layout",
+            sentence: "scanner \(scanner.name) cannot use the layout \(layout.name): \(error)"))
       }
     }
+    guard problems.isEmpty else { throw ConfigurationProblems(problems: problems) }
+    return layouts
   }
 
   static func scannerSettings(
@@ -311,16 +320,19 @@ final class Composition: Sendable {
     talk.silence = Instant.Span(scanner.heartbeatWithin)
     talk.setup = scanner.setup.map { ScannerTalk.Command(send: $0.send, answer: $0.answer) }
     talk.setupTimeout = Instant.Span(scanner.setupTimeout)
-    talk.atOpening = scanner.atOpening
-    talk.atClosing = scanner.atClosing
+    talk.triggersAtOpening = scanner.triggersAtOpening
+    if !scanner.triggerOn.isEmpty {
+      talk.trigger = ScannerTrigger(on: scanner.triggerOn, off: scanner.triggerOff)
+    }
     switch scanner.transport {
     case .hid, .keyboard:
       // A profile's commands are for a line or socket: reports and keys take none.
       talk.setup = []
-      talk.atOpening = []
-      talk.atClosing = []
+      talk.trigger = nil
     case .serial, .client, .server: break
     }
+    // Keys cannot be triggered, whatever a profile says.
+    if case .keyboard = scanner.transport { talk.triggersAtOpening = false }
     return ScannerBank.Scanner(
       name: scanner.name, way: way(of: scanner, wedge),
       framing: ScannerFraming(

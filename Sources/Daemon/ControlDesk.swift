@@ -23,6 +23,7 @@ final class ControlDesk: Sendable {
   private let scanners: @Sendable () -> [ScannerReply]
   /// The scanners that type, by name.
   private let wedges: [String: Wedge]
+  private let bank: ScannerBank
   private let plcs: @Sendable (LineStatus) -> [PLCReply]
   private let registers: @Sendable () -> [RegistersReply]
   /// Batches are imported one after the other: each needs the number and the serials of those before.
@@ -35,7 +36,7 @@ final class ControlDesk: Sendable {
   init(
     loop: LineLoop, signing: Signing, hasPrintFeed: Bool, directory: String, minFree: Int64,
     roles: @escaping @Sendable () -> Roles,
-    scanners: @escaping @Sendable () -> [ScannerReply], wedges: [String: Wedge],
+    scanners: @escaping @Sendable () -> [ScannerReply], wedges: [String: Wedge], bank: ScannerBank,
     plcs: @escaping @Sendable (LineStatus) -> [PLCReply],
     registers: @escaping @Sendable () -> [RegistersReply]
   ) {
@@ -47,6 +48,7 @@ final class ControlDesk: Sendable {
     self.roles = roles
     self.scanners = scanners
     self.wedges = wedges
+    self.bank = bank
     self.plcs = plcs
     self.registers = registers
   }
@@ -159,6 +161,7 @@ final class ControlDesk: Sendable {
       order(.challengeCancel(station: station, reason: reason), peer, responder)
     case .containment(let request): containment(request, peer, responder)
     case .scannersTeach(let name): teach(name, peer, responder)
+    case .scannersTrigger(let name): trigger(name, peer, responder)
     case .scanners: responder.finish(.success(.scanners(scanners())))
     case .plcs:
       let plcs = plcs
@@ -256,6 +259,47 @@ final class ControlDesk: Sendable {
         }
       })
     if !taken { responder.finish(.failure(ControlDesk.overrun)) }
+  }
+
+  // MARK: Scanners that are triggered
+
+  /// So long a read is waited for; a reader that sees nothing says so in less.
+  private static let triggerLongest = Instant.Span.milliseconds(5000)
+
+  /// First on record, then to the scanner.
+  private func trigger(_ name: String, _ peer: Peer, _ responder: Responder) {
+    let all = scanners().map(\.name)
+    guard let scanner = all.firstIndex(of: name) else {
+      responder.finish(
+        .failure(
+          .notFound("There is no scanner \(name); there are \(all.joined(separator: ", ")).")))
+      return
+    }
+    let taken = loop.send(
+      .command(.scannerTrigger(scanner: name), actor: peer.actor) { [bank] result in
+        guard case .done = result else {
+          responder.finish(result.reply)
+          return
+        }
+        bank.trigger(scanner, within: ControlDesk.triggerLongest) { brought in
+          responder.finish(ControlDesk.reply(brought, of: name))
+        }
+      })
+    if !taken { responder.finish(.failure(ControlDesk.overrun)) }
+  }
+
+  private static func reply(
+    _ brought: ScannerBank.Triggered, of name: String
+  ) -> Result<CommandReply, Failure> {
+    switch brought {
+    case .read(let bytes): .success(.done("\(printable(bytes)) was read by scanner \(name)"))
+    case .noRead(let bytes):
+      .success(
+        .done("\(printable(bytes)) came from scanner \(name), its word for no code seen"))
+    case .nothing:
+      .failure(.refused("Scanner \(name) was triggered, and nothing came within 5 s."))
+    case .failed(let sentence): .failure(.refused("Scanner \(name) \(sentence)."))
+    }
   }
 
   // MARK: To the loop

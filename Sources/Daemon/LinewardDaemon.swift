@@ -80,15 +80,12 @@ public struct LinewardDaemon: ParsableCommand {
     // A client that goes away must not end the daemon.
     signal(SIGPIPE, SIG_IGN)
     let loaded: Configuration
+    let layouts: [String: Composition.Layouts]
     do throws(ConfigurationProblems) {
       loaded = try Configuration.load(path: config)
+      layouts = try Composition.layouts(loaded, file: config)
     } catch {
       LinewardDaemon.complain(error.problems)
-      throw ExitCode(78)
-    }
-    let layouts = Composition.layoutProblems(loaded, file: config)
-    guard layouts.isEmpty else {
-      LinewardDaemon.complain(layouts)
       throw ExitCode(78)
     }
     if checkConfig {
@@ -101,7 +98,7 @@ public struct LinewardDaemon: ParsableCommand {
       if status != 0 { throw ExitCode(status) }
       return
     }
-    try Composition(path: config, configuration: loaded).run()
+    try Composition(path: config, configuration: loaded, layouts: layouts).run()
   }
 }
 

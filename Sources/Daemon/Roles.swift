@@ -102,7 +102,8 @@ public struct Roles: Sendable {
       Set(Role.allCases)
     case .containment(.narrow): [.quality]
     case .containment(.close): [.supervisor, .quality]
-    case .reset, .scannersTeach, .alarmOutOfService, .alarmInService: [.supervisor, .maintenance]
+    case .reset, .scannersTeach, .scannersTrigger, .alarmOutOfService, .alarmInService:
+      [.supervisor, .maintenance]
     case .shelve, .unshelve: [.supervisor, .quality]
     }
   }

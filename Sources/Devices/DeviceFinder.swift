@@ -231,10 +231,11 @@ public struct DeviceFinder: ~Copyable {
     let file = open("\(place)/device/report_descriptor", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return false }
     defer { close(file) }
-    // The kernel takes no longer one (HID_MAX_DESCRIPTOR_SIZE).
-    var bytes = [UInt8](repeating: 0, count: 4096)
+    var bytes = [UInt8](repeating: 0, count: HIDReportDescriptor.byteCountMax)
     let count = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }
-    return count > 0 && ReportDescriptor.isBarCodeScanner(bytes[..<count])
+    guard count > 0 else { return false }
+    // One that cannot be read is no scanner's: it could not be opened either.
+    return (try? HIDReportDescriptor(Array(bytes[..<count])))?.isBarCodeScanner ?? false
   }
 
   /// Four hex digits in lower case.
@@ -257,43 +258,5 @@ public struct DeviceFinder: ~Copyable {
     while text.first == " " { text.removeFirst() }
     while text.last == " " { text.removeLast() }
     return text.isEmpty ? nil : String(text)
-  }
-}
-
-/// HID report descriptors, as far as finding needs them (USB-IF, Device Class Definition for HID 1.11, 6.2.2).
-enum ReportDescriptor {
-  /// Whether a top-level collection is on usage page 0x8C, bar code scanner (HID Point of Sale Usage Tables 1.02).
-  ///
-  /// Any bytes may come in; what is no descriptor is no scanner.
-  static func isBarCodeScanner(_ bytes: some Collection<UInt8>) -> Bool {
-    var rest = bytes[...]
-    var page: UInt32 = 0
-    var usagePage: UInt32?
-    var depth = 0
-    while let prefix = rest.popFirst() {
-      if prefix == 0xFE {
-        // A long item: size, tag, data (6.2.2.3).
-        guard let size = rest.popFirst(), rest.popFirst() != nil else { return false }
-        rest = rest.dropFirst(Int(size))
-        continue
-      }
-      let size = [0, 1, 2, 4][Int(prefix & 3)]
-      guard rest.count >= size else { return false }
-      let value = rest.prefix(size).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-      rest = rest.dropFirst(size)
-      switch prefix & 0xFC {
-      case 0x04: page = value
-      // A usage of four bytes has its page in the upper two (6.2.2.8).
-      case 0x08: usagePage = usagePage ?? (size == 4 ? value >> 16 : page)
-      case 0xA0:
-        if depth == 0, usagePage ?? page == 0x8C { return true }
-        depth += 1
-        usagePage = nil
-      case 0xC0: depth -= 1
-      case 0x80, 0x90, 0xB0: usagePage = nil
-      default: break
-      }
-    }
-    return false
   }
 }

@@ -183,6 +183,9 @@ public struct HIDReportDescriptor: Sendable, Hashable {
     if hasReportNumbers, fields.contains(where: { $0.report == 0 }) { throw .fieldWithoutNumber }
   }
 
+  /// Whether a top-level collection is on usage page 0x8C, bar code scanner (HID Point of Sale Usage Tables 1.02).
+  public var isBarCodeScanner: Bool { applications.contains { $0.page == 0x8C } }
+
   /// Bytes of a report as read(2) and the ioctls have it, its number included where there is one; nil when the
   /// device has no such report.
   public func byteCount(_ direction: Direction, report: UInt8) -> Int? {

@@ -25,8 +25,8 @@ public struct KeyEvent: Sendable, Hashable {
 ///
 /// The layout says which character a key gives. GS comes as Ctrl+], as Alt and the digits 029, or as F8 where that is
 /// configured; Alt+nnn stands for any other ASCII character as well. A key that gives no character here spoils its
-/// message: the message is counted and dropped, never guessed. So do keys of a message that pauses longer than
-/// `pauseLongest`, and everything from SYN_DROPPED to the next suffix or pause. Nothing is allocated after `init`.
+/// message: the message is counted and dropped, never guessed. So does a pause longer than `pauseLongest` within a message,
+/// whose rest is dropped up to its suffix, and SYN_DROPPED, up to the next suffix. Nothing is allocated after `init`.
 public struct KeyboardDecoder: Sendable {
   /// The key that ends a message.
   public enum Suffix: String, Sendable, Hashable, CaseIterable, Codable {
@@ -44,8 +44,10 @@ public struct KeyboardDecoder: Sendable {
     public var unknownKey: UInt64 = 0
     /// Messages typed with Shift or the like still down from before.
     public var stuckModifier: UInt64 = 0
-    /// Messages whose suffix did not come, because of a pause or an unplug, or whose beginning came before the opening.
+    /// Messages whose suffix did not come in time, because of a pause or an unplug.
     public var cut: UInt64 = 0
+    /// What ended with a suffix but may lack its beginning: it came behind a pause within a message, or right after the opening.
+    public var tails: UInt64 = 0
     /// Times that the kernel lost events (SYN_DROPPED), each with a message or two.
     public var dropped: UInt64 = 0
     /// Messages that came after SYN_DROPPED before `synchronise` was called.
@@ -93,7 +95,11 @@ public struct KeyboardDecoder: Sendable {
 
   /// Why the message at hand is not handed on.
   private enum Trouble {
-    case none, overlong, unknownKey, stuckModifier, joined, dropped, unsynchronised
+    case none, overlong, unknownKey, stuckModifier, dropped, unsynchronised
+    /// Nothing came since the opening: a message may be on its way.
+    case joined
+    /// What comes may be the rest of a message, so nothing is believed up to the suffix.
+    case tail
   }
 
   /// So long a scanner pauses within a message at most; slow ones type a key in 100 ms.
@@ -155,19 +161,23 @@ public struct KeyboardDecoder: Sendable {
     isNumLockOn = numLock
   }
 
-  /// Whether part of a message waits for its suffix.
+  /// Whether part of a message waits for its suffix, or a suffix is awaited before anything is believed.
   public var hasPart: Bool { held > 0 || trouble != .none || altDigits > 0 }
 
   /// Forgets a message whose suffix has not come, and every key that is down: after an unplug both belong to nothing.
   public mutating func reset() {
-    cut()
+    if hasPart, ![.dropped, .joined, .tail].contains(trouble) { faults.cut &+= 1 }
+    held = 0
+    altDigits = 0
+    trouble = .none
     modifiers = []
     stale = []
     skipsReport = false
     lastAt = nil
   }
 
-  /// The device was opened, perhaps in the middle of a message: up to the first pause or suffix nothing is handed on.
+  /// The device was opened, perhaps in the middle of a message: nothing is handed on before a suffix, or a pause before the
+  /// first character.
   public mutating func opened(at now: Instant) {
     reset()
     trouble = .joined
@@ -185,8 +195,18 @@ public struct KeyboardDecoder: Sendable {
   public mutating func look(now: Instant) {
     guard let lastAt, now - lastAt > pauseLongest else { return }
     self.lastAt = nil
-    cut()
     stale = modifiers
+    switch trouble {
+    // Nothing was on its way.
+    case .joined: trouble = .none
+    case .dropped, .tail: break
+    default:
+      guard hasPart else { return }
+      faults.cut &+= 1
+      held = 0
+      altDigits = 0
+      trouble = .tail
+    }
   }
 
   /// Takes one event, and hands a complete message to `body`.
@@ -222,13 +242,6 @@ public struct KeyboardDecoder: Sendable {
     skipsReport = true
     needsSynchronising = true
     lastAt = at
-  }
-
-  private mutating func cut() {
-    if hasPart, trouble != .dropped, trouble != .joined { faults.cut &+= 1 }
-    held = 0
-    altDigits = 0
-    trouble = .none
   }
 
   private mutating func key(_ event: KeyEvent, _ body: (UnsafeRawBufferPointer) -> Void) {
@@ -278,7 +291,7 @@ public struct KeyboardDecoder: Sendable {
     case .unknownKey: faults.unknownKey &+= 1
     case .stuckModifier: faults.stuckModifier &+= 1
     case .unsynchronised: faults.unsynchronised &+= 1
-    case .joined: faults.cut &+= 1
+    case .joined, .tail: faults.tails &+= 1
     // Counted when it happened.
     case .dropped: break
     }
@@ -290,6 +303,7 @@ public struct KeyboardDecoder: Sendable {
   }
 
   private mutating func character(_ key: UInt16) {
+    if trouble == .joined { trouble = .tail }
     guard stale.isEmpty else { return spoil(.stuckModifier) }
     if isAltDown {
       guard modifiers.isDisjoint(with: [.shift, .control, .meta]), let digit = Self.digit(key),

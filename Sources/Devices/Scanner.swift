@@ -54,6 +54,20 @@ public struct SerialSettings: Sendable, Hashable {
   }
 }
 
+/// What makes a scanner read: bytes on a line or socket, a report with its number in front.
+public struct ScannerTrigger: Sendable, Hashable {
+  /// Begins a read.
+  public var on: [UInt8]
+  /// Ends it; empty: it ends by itself.
+  public var off: [UInt8]
+
+  /// Makes a trigger.
+  public init(on: [UInt8], off: [UInt8] = []) {
+    self.on = on
+    self.off = off
+  }
+}
+
 /// What is said between daemon and scanner beside reads.
 public struct ScannerTalk: Sendable, Hashable {
   /// A command, and what its answer begins with; empty: none is awaited.
@@ -82,10 +96,10 @@ public struct ScannerTalk: Sendable, Hashable {
   public var setup: [Command] = []
   /// Each answer comes within this.
   public var setupTimeout = Instant.Span.milliseconds(2000)
-  /// Sent when it is set up; empty: nothing.
-  public var atOpening: [UInt8] = []
-  /// Sent before it is closed; empty: nothing.
-  public var atClosing: [UInt8] = []
+  /// What triggers it; nil where its device knows by itself, or nothing does.
+  public var trigger: ScannerTrigger?
+  /// Whether it is triggered as soon as it is set up, for as long as it is open.
+  public var triggersAtOpening = false
 
   /// Nothing is said.
   public init() {}

@@ -113,6 +113,29 @@ public final class ScannerBank: @unchecked Sendable {
     }
   }
 
+  /// What a trigger brought.
+  public enum Triggered: Sendable, Hashable {
+    /// A read, without its framing.
+    case read([UInt8])
+    /// The scanner's word for "no code seen".
+    case noRead([UInt8])
+    /// No message in time.
+    case nothing
+    /// It was not triggered, or went while it was: completes "scanner NAME …".
+    case failed(String)
+  }
+
+  /// A scanner that is to be triggered, as somebody outside the thread wants it.
+  private struct TriggerOrder: Sendable {
+    var scanner: Int
+    var within: Instant.Span
+    var ended: @Sendable (Triggered) -> Void
+  }
+
+  /// What waits for the thread; nil once it takes no more.
+  private let orders = Mutex<[TriggerOrder]?>([])
+  /// Orders that wait at once: people give them one by one.
+  private static let ordersMax = 16
   /// How long what cannot be opened is left alone.
   private let retryEvery: Instant.Span
   /// What the scanners want of the machine's devices, nil of those on a network.
@@ -205,6 +228,34 @@ public final class ScannerBank: @unchecked Sendable {
     ended?.join()
   }
 
+  /// Makes a scanner read once, and says what came within a time; what came goes to the line loop as any other message.
+  ///
+  /// `ended` is called once, on the bank's thread or at once, and must not block.
+  public func trigger(
+    _ scanner: Int, within: Instant.Span, ended: @escaping @Sendable (Triggered) -> Void
+  ) {
+    let isTaken = orders.withLock { orders in
+      guard let count = orders?.count, count < ScannerBank.ordersMax else { return false }
+      orders?.append(TriggerOrder(scanner: scanner, within: within, ended: ended))
+      return true
+    }
+    guard isTaken else {
+      ended(.failed("cannot be triggered now: too many wait, or the daemon ends"))
+      return
+    }
+    bell.ring()
+  }
+
+  private func takeOrders(now: Instant) {
+    let orders = orders.withLock { orders in
+      defer { if orders?.isEmpty == false { orders = [] } }
+      return orders ?? []
+    }
+    for order in orders {
+      ports[order.scanner].trigger(until: now + order.within, now: now, ended: order.ended)
+    }
+  }
+
   private func run() {
     var retryAt = Instant.now + retryEvery
     var lookAgainAt = Instant.now
@@ -232,9 +283,12 @@ public final class ScannerBank: @unchecked Sendable {
         if let deadline = port.deadline, deadline < wakeAt { wakeAt = deadline }
       }
       let ready = polled.withUnsafeMutableBufferPointer { polled in
-        bell.wait(wakeAt - now, polled) { ending.load(ordering: .acquiring) }
+        bell.wait(wakeAt - now, polled) {
+          ending.load(ordering: .acquiring) || orders.withLock { $0?.isEmpty == false }
+        }
       }
       now = .now
+      takeOrders(now: now)
       if ready > 0, polled[last].revents != 0, finder?.drain() == true { choose(now: now) }
       for (index, port) in ports.enumerated() {
         if ready > 0, polled[1 + 2 * index].revents != 0 {
@@ -247,6 +301,11 @@ public final class ScannerBank: @unchecked Sendable {
       }
     }
     for port in ports { port.close() }
+    let late = orders.withLock { orders in
+      defer { orders = nil }
+      return orders ?? []
+    }
+    for order in late { order.ended(.failed("is not triggered: the daemon ends")) }
   }
 
   /// Without udev's word what is plugged in is looked at anew so often, which costs some milliseconds.

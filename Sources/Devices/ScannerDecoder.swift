@@ -43,6 +43,8 @@ public protocol ScannerDecoder: Sendable {
   var deadline: Instant? { get }
   /// Why nothing that comes may be believed, a sentence; nil: it may. While it stands no message is handed on.
   var obstacle: String? { get }
+  /// What makes the device read, where that is known by the device; nil where it is configured, or there is nothing.
+  var trigger: ScannerTrigger? { get }
 
   /// Takes what one read brought, and hands each complete message to `body`, which may not keep its bytes.
   mutating func append(
@@ -61,6 +63,8 @@ public protocol ScannerDecoder: Sendable {
 extension ScannerDecoder {
   /// What most devices send may be believed from the start.
   public var obstacle: String? { nil }
+  /// Most devices do not say by themselves what triggers them.
+  public var trigger: ScannerTrigger? { nil }
 }
 
 /// The decoder of HID POS scanners: one read is one report.
@@ -68,6 +72,10 @@ struct ReportDecoder: ScannerDecoder {
   private var decoder: HIDPOSDecoder
 
   init(_ decoder: HIDPOSDecoder) { self.decoder = decoder }
+
+  var trigger: ScannerTrigger? {
+    decoder.trigger.map { ScannerTrigger(on: $0, off: decoder.triggerEnd ?? []) }
+  }
 
   var faults: ScannerFaults {
     var faults = ScannerFaults()
@@ -120,7 +128,8 @@ struct KeyDecoder: ScannerDecoder {
     let found = decoder.faults
     faults.framing.overlong = found.overlong
     faults.framing.cut = found.cut
-    faults.framing.spoiled = found.unknownKey &+ found.stuckModifier &+ found.unsynchronised
+    faults.framing.spoiled =
+      found.unknownKey &+ found.stuckModifier &+ found.unsynchronised &+ found.tails
     faults.lost = found.dropped
     return faults
   }

@@ -56,6 +56,12 @@ final class ScannerPort {
   private(set) var cannotAccept = false
   private var connectAt = Instant(nanoseconds: 0)
   private var setup: ScannerSetup
+  /// Who wants to know what a trigger brings, and what it has brought.
+  private var triggered:
+    (
+      until: Instant, brought: ScannerBank.Triggered?,
+      ended: @Sendable (ScannerBank.Triggered) -> Void
+    )?
   /// Characters that the driver had lost before; nil where it does not count.
   private var lostBefore: Int64?
   /// Messages in a read in which characters were lost: which of them is hurt is not known.
@@ -107,6 +113,7 @@ final class ScannerPort {
   func tick(now: Instant) {
     if let owed { tell(owed.event, owed.reason) }
     cannotAccept = false
+    endTrigger(now: now)
     switch stage {
     case .closed: open(now: now)
     case .connecting(_, let until):
@@ -160,8 +167,11 @@ final class ScannerPort {
 
   /// Closes all; the scanner is told if it is to be.
   func close() {
-    if case .online(let descriptor) = stage, !scanner.talk.atClosing.isEmpty {
-      _ = send(descriptor, scanner.talk.atClosing)
+    forgetTrigger("the daemon ends")
+    if case .online(let descriptor) = stage, scanner.talk.triggersAtOpening,
+      let off = trigger?.off, !off.isEmpty
+    {
+      _ = send(descriptor, off)
     }
     if descriptor >= 0 { Glibc.close(descriptor) }
     if listening >= 0 { Glibc.close(listening) }
@@ -296,7 +306,15 @@ final class ScannerPort {
       case .send(let bytes):
         guard sent(descriptor, bytes, now: now) else { return }
       case .done:
-        guard sent(descriptor, scanner.talk.atOpening, now: now) else { return }
+        if scanner.talk.triggersAtOpening {
+          guard let trigger else {
+            end(
+              "\(place) was left: no report of it triggers it; leave trigger_at_opening out",
+              now: now)
+            return
+          }
+          guard sent(descriptor, trigger.on, now: now) else { return }
+        }
         if let obstacle = decoder.obstacle {
           stage = .unbelieved(descriptor)
           tellOffline("\(place): \(obstacle)")
@@ -343,6 +361,48 @@ final class ScannerPort {
       return count < 0 ? -errno : count == bytes.count ? 0 : -EAGAIN
     }
     return clinux_tcp_send(descriptor, bytes, bytes.count)
+  }
+
+  // MARK: Triggering
+
+  private var trigger: ScannerTrigger? { decoder.trigger ?? scanner.talk.trigger }
+
+  /// Makes the scanner read once; `ended` is told once what came of it, and must not block.
+  func trigger(
+    until: Instant, now: Instant, ended: @escaping @Sendable (ScannerBank.Triggered) -> Void
+  ) {
+    guard triggered == nil else {
+      ended(.failed("is being triggered already"))
+      return
+    }
+    guard case .online(let descriptor) = stage else {
+      ended(.failed("is not online: \(health.offlineReason)"))
+      return
+    }
+    guard let trigger else {
+      ended(.failed("has nothing that triggers it: no trigger_on, and no trigger report"))
+      return
+    }
+    triggered = (until, nil, ended)
+    _ = sent(descriptor, trigger.on, now: now)
+  }
+
+  /// Ends a trigger that has brought something, or whose time is over.
+  private func endTrigger(now: Instant) {
+    guard let triggered, triggered.brought != nil || now >= triggered.until else { return }
+    self.triggered = nil
+    // One that is triggered for as long as it is open goes on.
+    if case .online(let descriptor) = stage, !scanner.talk.triggersAtOpening, let trigger {
+      _ = sent(descriptor, trigger.off, now: now)
+    }
+    triggered.ended(triggered.brought ?? .nothing)
+  }
+
+  /// Nothing will come of it any more.
+  private func forgetTrigger(_ reason: String) {
+    guard let triggered else { return }
+    self.triggered = nil
+    triggered.ended(triggered.brought ?? .failed("was lost while it was triggered: \(reason)"))
   }
 
   // MARK: Reading
@@ -415,6 +475,9 @@ final class ScannerPort {
     }
     // What finds no room is counted by the ring, and the loop raises the alarm.
     _ = outlet.push(.message, now, message)
+    if triggered != nil, triggered?.brought == nil {
+      triggered?.brought = meaning == .noRead ? .noRead(Array(message)) : .read(Array(message))
+    }
     // The loop judges it while this thread goes on to what only watches.
     outlet.wake()
     health.messages += 1
@@ -434,7 +497,10 @@ final class ScannerPort {
       bytes: bytes, messages: messages, hasPart: decoder.hasPart,
       spoiled: health.faults.framing.spoiled, now: now)
     outlet.publish(health)
-    if messages > 0 { goOn(now: now) }
+    if messages > 0 {
+      goOn(now: now)
+      endTrigger(now: now)
+    }
     believe(now: now)
   }
 
@@ -466,6 +532,7 @@ final class ScannerPort {
     if descriptor >= 0 { Glibc.close(descriptor) }
     stage = .closed
     connectAt = now + connectEvery
+    forgetTrigger(reason)
     decoder.reset()
     noteFaults()
     outlet.publish(health)
@@ -509,9 +576,12 @@ final class ScannerPort {
     tell(sentence.isEmpty ? ends : begins, sentence)
   }
 
+  /// Bytes of a sentence in the ring: two devices and what tells them apart have room, a plug's own texts may not.
+  private static let reasonLengthMax = 512
+
   /// Says something beside messages; if the ring is full, again at the next tick.
   private func tell(_ event: ScannerEvent, _ reason: String) {
-    let bytes = Array(reason.utf8.prefix(512))
+    let bytes = utf8(of: reason, atMost: ScannerPort.reasonLengthMax)
     let isTold = bytes.withUnsafeBytes { outlet.push(event, Instant.now, $0) }
     owed = isTold ? nil : (event, reason)
     outlet.wake()

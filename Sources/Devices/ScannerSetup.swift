@@ -77,8 +77,21 @@ struct ScannerSetup: Sendable {
   private func words(_ bytes: [UInt8]) -> String { printable(bytes) }
 }
 
+/// A text in UTF-8; one that is longer than `most` bytes is cut behind a character, and ends with `…`.
+func utf8(of text: String, atMost most: Int) -> [UInt8] {
+  guard text.utf8.count > most else { return Array(text.utf8) }
+  let mark = Array("…".utf8)
+  var bytes: [UInt8] = []
+  for scalar in text.unicodeScalars {
+    let next = UTF8.width(scalar)
+    guard bytes.count + next + mark.count <= most else { break }
+    bytes.append(contentsOf: Array(String(scalar).utf8))
+  }
+  return bytes + mark
+}
+
 /// Bytes for a person: what cannot be printed stands as two digits in angle brackets.
-func printable(_ bytes: some Sequence<UInt8>) -> String {
+public func printable(_ bytes: some Sequence<UInt8>) -> String {
   var text = ""
   for byte in bytes {
     if (0x20...0x7E).contains(byte) {

@@ -126,6 +126,10 @@ public struct WedgeTeaching: Sendable {
         "more than \(Framer.messageLengthMax) bytes came before the suffix: "
           + "was it the test symbol, once?")
     }
+    if faults.tails > before.tails {
+      return .wrong(
+        "the scan before had no end, so this one was taken for its rest: scan the symbol again")
+    }
     if faults.cut > before.cut {
       return .wrong(
         "the message did not end with \(decoder.suffix == .enter ? "Enter" : "Tab") within "

@@ -68,6 +68,8 @@ public enum LineCommand: Sendable {
   case scannerTaught(detail: String)
   /// It was scanned for the test symbol and something else came: goes on record, and is refused with the sentence.
   case scannerNotTaught(scanner: String, sentence: String)
+  /// A scanner is to be triggered: goes on record, and is refused while the line runs.
+  case scannerTrigger(scanner: String)
   /// Ends it without a result.
   case challengeCancel(station: String, reason: String)
   /// Heads are signed with a new key from here on; `change` is what the record of it holds.

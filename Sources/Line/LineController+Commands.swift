@@ -38,6 +38,17 @@ extension LineController {
       finish(id, "taught")
     case .scannerNotTaught(let scanner, let sentence):
       refuse(id, "scanners teach \(scanner)", sentence, actor: actor)
+    case .scannerTrigger(let scanner):
+      guard !permit else {
+        // A message that no pack triggered would put the line in doubt.
+        refuse(
+          id, "scanners trigger \(scanner)",
+          "the line runs, and a read without a pack would stop it: stop the line first",
+          actor: actor)
+        return
+      }
+      emit(Record(.scannerTriggered, actor: actor, detail: scanner))
+      finish(id, "triggered")
     case .challengeStart(let station): startChallenge(id, station, actor: actor, now: now)
     case .challengeCancel(let station, let reason):
       cancelChallenge(id, station, reason: reason, actor: actor, now: now)

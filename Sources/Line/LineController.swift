@@ -367,7 +367,8 @@ public struct LineController: Sendable {
     case .stopped, .strayRead, .batchOpened, .stopReason,
       .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .printed,
       .printFeedOnline, .printFeedOffline, .commandRefused, .reloaded, .exported, .settings,
-      .strayReadsSkipped, .keyChanged, .secondStop, .secondStopEnded, .scannerTaught:
+      .strayReadsSkipped, .keyChanged, .secondStop, .secondStopEnded, .scannerTaught,
+      .scannerTriggered:
       break
     }
   }

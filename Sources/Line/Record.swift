@@ -130,6 +130,8 @@ public struct Record: Sendable, Hashable {
     case secondStopEnded = 61
     /// A scanner that types was taught by `actor`: from here on what it types is believed; detail names it and its device.
     case scannerTaught = 62
+    /// `actor` had a scanner read while the line stood; detail names it. What it sent follows as a stray read.
+    case scannerTriggered = 63
 
     /// A containment case was opened: number is its number, code the alarm's kind or 0, raw a `CaseOpening`, detail its title.
     case caseOpened = 70

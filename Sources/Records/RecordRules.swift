@@ -96,7 +96,8 @@ struct RecordRules {
       .alarmUnshelved, .alarmOutOfService, .alarmInService, .alarmFlood, .alarmRemarked,
       .commandRefused, .reloaded,
       .exported, .settings, .archived, .challengeStarted, .challengeConfirmed, .challengeEnded,
-      .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught, .caseOpened, .caseStepDone,
+      .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught, .scannerTriggered,
+      .caseOpened, .caseStepDone,
       .caseAnswered, .caseNotified, .caseScoped, .caseClock, .caseEvidence, .caseScanned,
       .caseClosed, .caseNoted, .signatureRefused, .signerLocked:
       break

@@ -110,6 +110,8 @@ public enum RecordedSettings {
     var silentIsDoubt: Bool
     var slots: Int
     var tracksTriggers: Bool
+    /// Left out where accepts go out however late, and by versions that knew no deadline.
+    var verdictDeadline: Int64?
 
     enum CodingKeys: String, CodingKey {
       case name, plc, scanners, slots
@@ -119,6 +121,7 @@ public enum RecordedSettings {
       case readTimeout = "read_timeout_ns"
       case silentIsDoubt = "silent_is_doubt"
       case tracksTriggers = "tracks_triggers"
+      case verdictDeadline = "verdict_deadline_ns"
     }
   }
 
@@ -156,7 +159,7 @@ public enum RecordedSettings {
           earlyRead: $0.earlyRead.nanoseconds, gateOutcomes: $0.gateOutcomes, name: $0.name,
           plc: $0.plc, quiet: $0.quiet.nanoseconds, readTimeout: $0.readTimeout.nanoseconds,
           scanners: $0.scanners, silentIsDoubt: $0.silentIsDoubt, slots: $0.slots,
-          tracksTriggers: $0.tracksTriggers)
+          tracksTriggers: $0.tracksTriggers, verdictDeadline: $0.verdictDeadline?.nanoseconds)
       }, version: 1)
     return RecordJSON.line(fields)
   }
@@ -204,7 +207,8 @@ public enum RecordedSettings {
           readTimeout: Instant.Span(nanoseconds: $0.readTimeout),
           earlyRead: Instant.Span(nanoseconds: $0.earlyRead),
           quiet: Instant.Span(nanoseconds: $0.quiet), silentIsDoubt: $0.silentIsDoubt,
-          gateOutcomes: $0.gateOutcomes)
+          gateOutcomes: $0.gateOutcomes,
+          verdictDeadline: $0.verdictDeadline.map { Instant.Span(nanoseconds: $0) })
       },
       limits: LineSettings.Limits(
         consecutiveRejects: fields.limits.consecutiveRejects,

@@ -34,7 +34,8 @@ struct UnitCommand: ParsableCommand {
 /// `scanners`.
 struct Scanners: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show the scanners and their health.", subcommands: [Discover.self, Teach.self])
+    abstract: "Show the scanners and their health.",
+    subcommands: [Discover.self, Teach.self, Trigger.self])
 
   @OptionGroup var options: GlobalOptions
 
@@ -59,6 +60,22 @@ struct Teach: ParsableCommand {
   @OptionGroup var options: GlobalOptions
 
   func run() throws { try options.order(.scannersTeach(name: name)) }
+}
+
+/// `scanners trigger`.
+struct Trigger: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Make a scanner read once, and show what it sent.",
+    discussion: """
+      For setting a scanner up, while the line stands. Sends trigger_on, or the trigger report of a HID POS scanner, shows \
+      the next message within 5 s, and ends the read with trigger_off. It goes on record with your name; what the scanner \
+      sent belongs to no pack, and is kept as a stray read.
+      """)
+
+  @Argument(help: "The scanner.") var name: String
+  @OptionGroup var options: GlobalOptions
+
+  func run() throws { try options.order(.scannersTrigger(name: name)) }
 }
 
 /// `plcs`.

@@ -50,14 +50,14 @@ import Testing
       no_reads = ["?"]
       """)
     let scanner = try parse(
-      "profile = \"make-1\"\ntransport = \"tcp\"\nhost = \"192.0.2.20\"\nprefix = \"\"\nbaud = 9600\n"
+      "profile = \"make-1\"\ntransport = \"tcp\"\nhost = \"192.0.2.20\"\nprefix = \"\"\nmessage_max = 99\n"
     )
     #expect(scanner.transport == .client(host: "192.0.2.20", port: 9004))
     #expect(scanner.suffix == [0x0D])
     #expect(scanner.prefix == [], "a key that is written wins")
     #expect(scanner.noReads == [[0x3F], Array("NR".utf8)])
     #expect(scanner.answers == [Array("OK,".utf8)])
-    #expect(scanner.baud == 9600)
+    #expect(scanner.messageMax == 99)
     #expect(
       try parse("profile = \"\(folder)/make-1.toml\"\ndevice = \"/dev/x\"\n").suffix == [0x0D])
   }
@@ -99,7 +99,8 @@ import Testing
           answers: [bytes("OK")], heartbeat: bytes("HB"), heartbeatWithin: .milliseconds(600),
           setup: [
             .init(send: bytes("a"), answer: bytes("OKa")), .init(send: bytes("b"), answer: []),
-          ], setupTimeout: .milliseconds(300), atOpening: bytes("+"), atClosing: bytes("~")))
+          ], setupTimeout: .milliseconds(300), triggerOn: bytes("+"), triggerOff: bytes("~"),
+          triggersAtOpening: true))
   }
 
   @Test func aProfileWithAMistakeNamesItsOwnFileAndLine() throws {
@@ -144,6 +145,101 @@ import Testing
   func connections(text: String, transport: Configuration.Scanner.Transport) throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
     #expect(try parse("transport = \"tcp\"\n\(text)\n").transport == transport)
+  }
+
+  /// Every key that does nothing with a transport, with a value that is not the one that stands without it.
+  private static let withoutEffect: [(transport: String, keys: [String])] = [
+    (
+      "serial",
+      [
+        "layout = \"de\"", "gs_is_f8 = true", "host = \"192.0.2.1\"", "port = 1",
+        "listen = \"192.0.2.1:1\"",
+      ]
+    ),
+    (
+      "tcp",
+      [
+        "layout = \"de\"", "gs_is_f8 = true", "baud = 9600", "data_bits = 7", "parity = \"even\"",
+        "stop_bits = 2",
+      ]
+    ),
+    (
+      "hid",
+      [
+        "layout = \"de\"", "gs_is_f8 = true", "port = 1", "baud = 9600", "data_bits = 7",
+        "parity = \"even\"", "stop_bits = 2", "prefix = \"x\"", "suffix = \"\\r\"", "gap_ms = 50",
+        "message_max = 99", "setup = [\"a\"]", "setup_answers = [\"\"]", "setup_ms = 300",
+        "trigger_on = \"a\"", "trigger_off = \"a\"",
+      ]
+    ),
+    (
+      "keyboard",
+      [
+        "port = 1", "baud = 9600", "data_bits = 7", "parity = \"even\"", "stop_bits = 2",
+        "prefix = \"x\"", "gap_ms = 50", "message_max = 99", "setup = [\"a\"]",
+        "setup_answers = [\"\"]", "setup_ms = 300", "trigger_on = \"a\"", "trigger_off = \"a\"",
+        "trigger_at_opening = true",
+      ]
+    ),
+  ]
+
+  private static func device(_ transport: String) -> String {
+    transport == "tcp" ? "host = \"192.0.2.20\"\nport = 23" : "device = \"/d\""
+  }
+
+  @Test("a key that does nothing with its transport is refused with file, line and key")
+  func keysWithoutEffect() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    for (transport, keys) in Self.withoutEffect {
+      let keyboards = transport == "keyboard" ? try Self.layouts(beside: folder) : nil
+      defer { if let keyboards { try? FileManager.default.removeItem(atPath: keyboards) } }
+      let start = "transport = \"\(transport)\"\n\(Self.device(transport))\n"
+      for key in keys {
+        let name = key.prefix { $0 != " " }
+        let told = complaints(start + key + "\n")
+        let line = transport == "tcp" ? 7 : 6
+        let about = told.filter {
+          $0.hasPrefix("f:\(line):")
+            && $0.contains("scanner.\(name): this does nothing with transport")
+        }
+        #expect(about.count == 1, "\(transport) \(key): \(told)")
+        // A profile is for all transports of its make.
+        if Reader.ownKeys.contains(String(name)) { continue }
+        var file = key + "\n"
+        if name == "setup_answers" { file += "setup = [\"b\"]\n" }
+        if name == "trigger_at_opening" { file += "trigger_on = \"b\"\n" }
+        try write(file, "make-2")
+        #expect(complaints(start + "profile = \"make-2\"\n") == [], "\(transport) \(key)")
+      }
+    }
+  }
+
+  /// The layouts of the source where the configuration looks for them; the path of the folder.
+  private static func layouts(beside profiles: String) throws -> String {
+    let keyboards =
+      profiles.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+      .joined(separator: "/") + "/keyboards"
+    let source = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../config/keyboards").standardized
+    try? FileManager.default.removeItem(atPath: keyboards)
+    try FileManager.default.copyItem(atPath: source.path, toPath: keyboards)
+    return keyboards
+  }
+
+  @Test("what stands without a key may be written with any transport, as in the sample")
+  func valuesThatStandAnyway() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    #expect(
+      complaints(
+        "transport = \"hid\"\ndevice = \"/d\"\nbaud = 115200\nprefix = \"\"\nsuffix = \"\\r\\n\"\nsetup = []\n"
+      )
+        == [])
+    #expect(
+      complaints("transport = \"tcp\"\nlisten = \"192.0.2.5:2112\"\nport = 23\n") == [
+        "f:6:8: scanner.port: this does nothing where listen stands, which has a port of its own; leave the key out"
+      ])
+    let hid = try parse("transport = \"hid\"\ndevice = \"/d\"\ntrigger_at_opening = true\n")
+    #expect(hid.triggersAtOpening, "the device has a report for it")
   }
 
   @Test(arguments: [

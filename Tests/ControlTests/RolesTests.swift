@@ -50,7 +50,7 @@ struct RolesTests {
     case .containment(.narrow): #expect(allowed == ["quinn", "root"])
     case .containment(.close): #expect(allowed == ["sofia", "quinn", "root"])
     case .lineStop: #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
-    case .reset, .scannersTeach, .alarmOutOfService, .alarmInService:
+    case .reset, .scannersTeach, .scannersTrigger, .alarmOutOfService, .alarmInService:
       #expect(allowed == ["mika", "sofia", "root"])
     case .shelve, .unshelve: #expect(allowed == ["sofia", "quinn", "root"])
     case .batchClose(_, .some): #expect(allowed == ["sofia", "root"])

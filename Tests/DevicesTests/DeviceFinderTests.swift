@@ -51,34 +51,43 @@ import Testing
     0x75, 0x01, 0x95, 0x08, 0x81, 0x02, 0xC0,
   ]
 
+  private func isBarCodeScanner(_ bytes: some Sequence<UInt8>) -> Bool {
+    (try? HIDReportDescriptor(Array(bytes)))?.isBarCodeScanner ?? false
+  }
+
   @Test func aBarCodeScannerIsKnownByItsUsagePage() {
-    #expect(ReportDescriptor.isBarCodeScanner(Self.pointOfSale))
-    #expect(!ReportDescriptor.isBarCodeScanner(Self.keyboard))
-    #expect(ReportDescriptor.isBarCodeScanner(Self.keyboard + Self.pointOfSale), "the second one")
-    #expect(ReportDescriptor.isBarCodeScanner([0x06, 0x8C, 0x00, 0x09, 0x02, 0xA1, 0x01, 0xC0]))
-    #expect(ReportDescriptor.isBarCodeScanner([0x0B, 0x02, 0x00, 0x8C, 0x00, 0xA1, 0x01, 0xC0]))
+    #expect(isBarCodeScanner(Self.pointOfSale))
+    #expect(!isBarCodeScanner(Self.keyboard))
     #expect(
-      ReportDescriptor.isBarCodeScanner([0xFE, 0x02, 0x00, 0x05, 0x01] + Self.pointOfSale),
+      isBarCodeScanner(
+        Self.keyboard[..<6] + [0x85, 0x01] + Self.keyboard[6...] + Self.pointOfSale),
+      "the second one")
+    #expect(
+      !isBarCodeScanner(Self.keyboard + Self.pointOfSale), "reports with and without numbers")
+    #expect(isBarCodeScanner([0x06, 0x8C, 0x00, 0x09, 0x02, 0xA1, 0x01, 0xC0]))
+    #expect(isBarCodeScanner([0x0B, 0x02, 0x00, 0x8C, 0x00, 0xA1, 0x01, 0xC0]))
+    #expect(
+      isBarCodeScanner([0xFE, 0x02, 0x00, 0x05, 0x01] + Self.pointOfSale),
       "behind a long item")
     // Two bytes of data that look like the usage page, and the page inside a collection of another.
     #expect(
-      !ReportDescriptor.isBarCodeScanner([0x05, 0x01, 0x26, 0x05, 0x8C, 0x09, 0x02, 0xA1, 0x01]))
+      !isBarCodeScanner([0x05, 0x01, 0x26, 0x05, 0x8C, 0x09, 0x02, 0xA1, 0x01]))
     #expect(
-      !ReportDescriptor.isBarCodeScanner([
+      !isBarCodeScanner([
         0x05, 0x01, 0x09, 0x06, 0xA1, 0x01, 0x05, 0x8C, 0xA1, 0x02,
       ]))
   }
 
   @Test func noBytesEndTheReader() {
     for length in 0...Self.pointOfSale.count {
-      _ = ReportDescriptor.isBarCodeScanner(Self.pointOfSale.prefix(length))
+      _ = isBarCodeScanner(Self.pointOfSale.prefix(length))
     }
     var generator = SplitMix(seed: 7)
     for _ in 0..<20_000 {
       let bytes = (0..<Int.random(in: 0..<64, using: &generator)).map { _ in
         UInt8.random(in: 0...255, using: &generator)
       }
-      _ = ReportDescriptor.isBarCodeScanner(bytes)
+      _ = isBarCodeScanner(bytes)
     }
   }
 }

@@ -261,30 +261,74 @@ extension KeyboardDecoder {
     #expect(decoder.faults == .init(overlong: 1))
   }
 
-  @Test mutating func halfAMessageIsNeverJoinedWithWhatComesAfterAnUnplugOrAPause() {
+  @Test mutating func halfAMessageIsNeverJoinedWithWhatComesAfterAnUnplug() {
     let events = scanner.type(Self.pack)
     for count in events.indices {
-      for isPause in [false, true] {
-        var decoder = KeyboardDecoder(layout: layout)
-        let before = decoder.messages(Array(events[..<count]))
-        // The last key's release comes behind the suffix.
-        let wasWhole = !before.isEmpty
-        let hadPart = decoder.hasPart
-        if isPause {
-          decoder.look(now: scanner.now + .milliseconds(501))
-        } else {
-          decoder.reset()
-        }
-        #expect(!decoder.hasPart)
-        #expect(decoder.faults == .init(cut: hadPart ? 1 : 0))
-        #expect(before == (wasWhole ? [Self.pack] : []))
-        var after = scanner
-        after.now = after.now + .milliseconds(1000)
-        // With a pause a modifier may be down still; the next message is then lost, and seen to be.
-        let next = decoder.messages(after.type(Self.pack))
-        #expect(next == [Self.pack] || isPause && next.isEmpty && decoder.faults.stuckModifier == 1)
-      }
+      var decoder = KeyboardDecoder(layout: layout)
+      let before = decoder.messages(Array(events[..<count]))
+      // The last key's release comes behind the suffix.
+      #expect(before == (decoder.hasPart || count == 0 ? [] : before))
+      let hadPart = decoder.hasPart
+      decoder.reset()
+      #expect(!decoder.hasPart)
+      #expect(decoder.faults == .init(cut: hadPart ? 1 : 0))
+      var after = scanner
+      after.now = after.now + .milliseconds(1000)
+      #expect(decoder.messages(after.type(Self.pack)) == [Self.pack])
     }
+  }
+
+  @Test(
+    "a message that pauses is dropped with its rest, whether the pause is seen in time or by the next key",
+    arguments: [false, true])
+  mutating func pauses(isLookedFor: Bool) {
+    let events = scanner.type(Self.pack)
+    let suffix = events.firstIndex { $0.type == 1 && $0.code == 28 && $0.value == 1 } ?? 0
+    for place in 0...suffix {
+      var decoder = KeyboardDecoder(layout: layout)
+      #expect(decoder.messages(Array(events[..<place])).isEmpty)
+      let hadPart = decoder.hasPart
+      let paused = events[place...].map { event in
+        KeyEvent(
+          at: event.at + .milliseconds(501), type: event.type, code: event.code, value: event.value)
+      }
+      if isLookedFor { decoder.look(now: events[place].at + .milliseconds(501)) }
+      let tail = decoder.messages(paused)
+      // Before its first character a message has not begun.
+      #expect(tail == (hadPart || decoder.faults.stuckModifier > 0 ? [] : [Self.pack]), "\(place)")
+      #expect(
+        decoder.faults.cut == (hadPart ? 1 : 0) && decoder.faults.tails == (hadPart ? 1 : 0),
+        "\(place)")
+      #expect(!decoder.hasPart)
+      var after = scanner
+      after.now = after.now + .milliseconds(2000)
+      #expect(decoder.messages(after.type(Self.pack)) == [Self.pack], "\(place)")
+    }
+  }
+
+  @Test mutating func aMessageThatPausesOftenIsStillOneMessage() {
+    for _ in 0..<5 {
+      #expect(decoder.messages(scanner.press(30)).isEmpty)
+      scanner.now = scanner.now + .milliseconds(501)
+      decoder.look(now: scanner.now)
+      #expect(decoder.hasPart)
+    }
+    #expect(decoder.messages(scanner.press(28)).isEmpty)
+    #expect(decoder.faults == .init(cut: 1, tails: 1))
+    #expect(decoder.messages(scanner.type(Self.pack)) == [Self.pack])
+    // So is one that was on its way at the opening, and one whose events were lost.
+    decoder.opened(at: scanner.now)
+    #expect(decoder.messages(scanner.press(30)).isEmpty)
+    scanner.now = scanner.now + .milliseconds(501)
+    #expect(decoder.messages(scanner.type(Self.pack)).isEmpty)
+    #expect(decoder.faults == .init(cut: 1, tails: 2))
+    let lost = KeyEvent(at: scanner.now, type: 0, code: 3, value: 0)
+    #expect(decoder.messages([lost] + scanner.press(30)).isEmpty)
+    decoder.synchronise(capsLock: false, numLock: true)
+    scanner.now = scanner.now + .milliseconds(501)
+    #expect(decoder.messages(scanner.type(Self.pack)).isEmpty)
+    #expect(decoder.messages(scanner.type(Self.pack)) == [Self.pack])
+    #expect(decoder.faults == .init(cut: 1, tails: 2, dropped: 1))
   }
 
   @Test mutating func whatWasOnItsWayAtTheOpeningIsNotHandedOn() {

@@ -413,8 +413,8 @@ final class BankBench {
       .init(send: Array("<A>\r\n".utf8), answer: Array("OK".utf8)), .init(send: Array("<B>".utf8)),
     ]
     talk.answers = [Array("OK".utf8)]
-    talk.atOpening = Array("ON".utf8)
-    talk.atClosing = Array("OFF".utf8)
+    talk.trigger = ScannerTrigger(on: Array("ON".utf8), off: Array("OFF".utf8))
+    talk.triggersAtOpening = true
     let bench = BankBench(.serial(cable.path, SerialSettings()), talk: talk)
     bench.bank.start()
     var heard: [UInt8] = []

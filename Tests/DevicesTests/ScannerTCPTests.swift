@@ -6,7 +6,7 @@ import Testing
 @testable import Devices
 
 /// A scanner in the network, or whoever calls it, by plain sockets.
-private struct Peer {
+struct Peer {
   let descriptor: Int32
 
   func say(_ text: String) {

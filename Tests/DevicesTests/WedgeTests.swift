@@ -12,7 +12,7 @@ import Testing
   private static let pack = Array("]d2010950600013435221Yz-1\u{1D}1727123110LOT1".utf8)
 
   /// Events as the kernel hands them out.
-  private static func raw(_ events: [KeyEvent]) -> [UInt8] {
+  static func raw(_ events: [KeyEvent]) -> [UInt8] {
     events.flatMap { event in
       var raw = input_event()
       raw.time.tv_sec = Int(event.at.nanoseconds / 1_000_000_000)
@@ -31,7 +31,7 @@ import Testing
     var last: Wedge.Outcome? { list.withLock { $0.last } }
   }
 
-  private static var now: Instant {
+  static var now: Instant {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))

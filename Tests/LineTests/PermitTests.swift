@@ -54,6 +54,32 @@ import Testing
     #expect(rig.unit(Rig.scan("S00001")) == .notPermitted)
   }
 
+  @Test func aScannerIsTriggeredByOrderOnlyWhileTheLineStandsAndThatGoesOnRecord() {
+    var rig = Rig.running()
+    rig.command(.scannerTrigger(scanner: "camera-1"))
+    guard case .refused(let sentence, _) = rig.replies.last else {
+      Issue.record("\(String(describing: rig.replies.last))")
+      return
+    }
+    #expect(sentence.contains("stop the line first"))
+    #expect(!rig.records.contains { $0.kind == .scannerTriggered })
+    #expect(rig.records.last?.kind == .commandRefused && rig.permit)
+    rig.command(.stop(reason: "set-up"))
+    rig.command(.scannerTrigger(scanner: "camera-1"))
+    guard case .done? = rig.replies.last else {
+      Issue.record("\(String(describing: rig.replies.last))")
+      return
+    }
+    #expect(
+      rig.records.contains {
+        $0.kind == .scannerTriggered && $0.actor == "tester" && $0.detail == "camera-1"
+      })
+    // What it brings belongs to no pack.
+    rig.message(Rig.scan("S00001"))
+    rig.wait(milliseconds: 100)
+    #expect(rig.records.contains { $0.kind == .strayRead && $0.raw == Rig.scan("S00001") })
+  }
+
   @Test func anAcceptBreaksTheRow() {
     var rig = Rig.running()
     for round in 0..<3 {

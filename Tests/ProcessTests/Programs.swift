@@ -94,7 +94,8 @@ final class Daemon {
   ///
   /// The PLC is on a serial `line`, or else on a port.
   init(
-    scanner: String = "/dev/lineward-none", port: Int = 1, line: String? = nil, plcBase: Int = 100,
+    scanner: String = "/dev/lineward-none", scannerMore: String = "", port: Int = 1,
+    line: String? = nil, plcBase: Int = 100,
     control: String = "", more: String = ""
   ) throws {
     folder = try Scratch()
@@ -112,6 +113,7 @@ final class Daemon {
       name = "camera-1"
       transport = "serial"
       device = "\(scanner)"
+      \(scannerMore)
       [[plc]]
       name = "plc-1"
       \(line.map { "transport = \"rtu\"\ndevice = \"\($0)\"\nbaud = 115200\nparity = \"none\"\nstop_bits = 1" }

@@ -306,5 +306,11 @@ import Testing
     #expect(try RecordedSettings.decoded(RecordedSettings.encoded(settings)) == settings)
     settings.scanners[0].noReads = []
     #expect(try RecordedSettings.decoded(RecordedSettings.encoded(settings)) == settings)
+    // Versions without a deadline for verdicts wrote none, and without one the same line is written now.
+    #expect(!old.contains("verdict_deadline"), "\(old)")
+    settings.stations[0].verdictDeadline = .milliseconds(250)
+    let line = RecordedSettings.encoded(settings)
+    #expect(try RecordedSettings.decoded(line) == settings)
+    #expect(String(decoding: line, as: UTF8.self).contains("\"verdict_deadline_ns\":250000000"))
   }
 }

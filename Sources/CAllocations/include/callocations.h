@@ -14,4 +14,7 @@ bool callocations_are_counted(void);
 /// Heap allocations of the calling thread since it began.
 uint64_t callocations_of_this_thread(void);
 
+/// Bytes of the heap that are in use now, in all threads; 0 where allocations are not counted.
+uint64_t callocations_bytes_in_use(void);
+
 #endif
