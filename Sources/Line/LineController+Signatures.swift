@@ -153,6 +153,8 @@ extension LineController {
     guard !signers.isEmpty else { return }
     for login in signers.ended(now: now, wall: wall) {
       endAlarm(.signerLocked, place: login)
+      // The record of that has unlocked it; without an alarm to end there is none, and the loop must not turn for it again.
+      signers.forget(login)
     }
   }
 

@@ -2,15 +2,15 @@ import CLinux
 import Foundation
 import Testing
 
+/// Where libpam-wrapper keeps the modules that play PAM's rules.
+private let pamModules = "/usr/lib/x86_64-linux-gnu/pam_wrapper"
+private let hasPAMWrapper = FileManager.default.fileExists(atPath: pamModules + "/pam_matrix.so")
+
 /// Signatures as people give them: real daemon, command line and password helper, with PAM's rules played by pam_wrapper.
 @Suite(
   "People and passwords", .serialized,
-  .enabled(if: PeopleProcessTests.hasWrapper, "needs the Debian package libpam-wrapper"))
+  .enabled(if: hasPAMWrapper, "needs the Debian package libpam-wrapper"))
 struct PeopleProcessTests {
-  private static let modules = "/usr/lib/x86_64-linux-gnu/pam_wrapper"
-  static let hasWrapper =
-    FileManager.default.fileExists(atPath: modules + "/pam_matrix.so")
-
   /// The helper with the passwords of three logins that every Debian machine has; killed when the test ends.
   private final class Helper {
     let folder: Scratch
@@ -43,8 +43,8 @@ struct PeopleProcessTests {
 
     static func matrix(_ passwords: String) -> String {
       """
-      auth required \(modules)/pam_matrix.so passdb=\(passwords)
-      account required \(modules)/pam_matrix.so passdb=\(passwords)
+      auth required \(pamModules)/pam_matrix.so passdb=\(passwords)
+      account required \(pamModules)/pam_matrix.so passdb=\(passwords)
 
       """
     }
