@@ -81,7 +81,9 @@ struct RolesTests {
     }
   }
 
-  @Test("at a login that several people use, all but looking and stopping needs a name", arguments: WireTests.commands)
+  @Test(
+    "at a login that several people use, all but looking and stopping needs a name",
+    arguments: WireTests.commands)
   func shared(command: Command) throws {
     let roles = try Roles(
       [.operator: ["user:olga", "user:quinn"]], shared: ["user:olga", "group:lw-maintenance"],
