@@ -124,7 +124,8 @@ let package = Package(
     .testTarget(
       name: "DaemonTests",
       dependencies: [
-        "Daemon", "Configuration", "Control", "Devices", "Line", "Alarms", "Records", "CLinux", logging,
+        "Daemon", "Configuration", "Control", "Devices", "Line", "Alarms", "Records", "CLinux",
+        logging,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -161,7 +162,8 @@ let package = Package(
     .testTarget(
       name: "ProcessTests",
       dependencies: [
-        "linewardd", "lineward", "lineward-auth", "linewardsim", "Simulation", "Control", "CLinux", "Line",
+        "linewardd", "lineward", "lineward-auth", "linewardsim", "Simulation", "Control", "CLinux",
+        "Line",
         "Records",
       ],
       swiftSettings: strict),

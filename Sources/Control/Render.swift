@@ -523,7 +523,7 @@ public struct Render: Sendable {
     }
     let parts = [
       (reply.records, "record"), (reply.serialFiles, "serial file"),
-      (reply.signedHeads, "signed head"),
+      (reply.signedHeads, "signed head"), (reply.signatures, "signature"),
     ].compactMap { count, what in count.map { "\(number($0)) \(what)\($0 == 1 ? "" : "s")" } }
     var lines = ["\(colour(.green, "The records are intact:")) \(parts.joined(separator: ", "))."]
     if let hash = reply.lastHash { lines.append("  last hash  \(plain(hash))") }

@@ -965,6 +965,8 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   public var serialFiles: Int?
   /// How many signed heads agree with the chain.
   public var signedHeads: Int?
+  /// How many people's signatures cover records that are as they were; left out when there are none.
+  public var signatures: Int?
   /// The hash of the last record that holds, to be compared with one kept elsewhere.
   public var lastHash: String?
   /// What the check does not prove, and who vouches for a changed key; sentences.
@@ -992,8 +994,9 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   public init(
     records: Int, firstBad: BadRecord? = nil, fault: String? = nil, serialFiles: Int? = nil,
     signedHeads: Int? = nil, lastHash: String? = nil, remarks: [String]? = nil,
-    archived: Int64? = nil, archivedHash: String? = nil
+    archived: Int64? = nil, archivedHash: String? = nil, signatures: Int? = nil
   ) {
+    self.signatures = signatures
     self.archived = archived
     self.archivedHash = archivedHash
     intact = firstBad == nil && fault == nil
@@ -1007,7 +1010,7 @@ public struct VerifyReply: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case intact, records, fault, remarks, archived
+    case intact, records, fault, remarks, archived, signatures
     case archivedHash = "archived_hash"
     case firstBad = "first_bad"
     case serialFiles = "serial_files"
@@ -1028,6 +1031,7 @@ public struct VerifyReply: Sendable, Equatable, Codable {
     try fields.encodeIfPresent(lastHash, forKey: .lastHash)
     try fields.encodeIfPresent(archived, forKey: .archived)
     try fields.encodeIfPresent(archivedHash, forKey: .archivedHash)
+    try fields.encodeIfPresent(signatures, forKey: .signatures)
   }
 }
 

@@ -181,7 +181,8 @@ extension VerifyReply {
       fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
       lastHash: report.lastHash.description, remarks: report.remarks,
       archived: report.archived > 0 ? report.archived : nil,
-      archivedHash: report.archived > 0 ? report.archivedHash.description : nil)
+      archivedHash: report.archived > 0 ? report.archivedHash.description : nil,
+      signatures: report.signatures > 0 ? report.signatures : nil)
   }
 }
 

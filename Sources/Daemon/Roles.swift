@@ -159,7 +159,7 @@ public struct Roles: Sendable {
       if peer.uid == 0 { return nil }
       if isShared(uid: peer.uid, gid: peer.gid), !command.isStop {
         return .notPermitted(
-          "\(Plain.text(peer.name, lengthMax: 64)) is a login that several people use: say which of them you are, with "
+          "The login \(Plain.text(peer.name, lengthMax: 64)) is used by several people: say which of them you are, with "
             + "lineward --as USER \(command.words).")
       }
     }

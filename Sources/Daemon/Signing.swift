@@ -148,7 +148,7 @@ final class Signing: Sendable {
       let needed = demand.roles.map(\.rawValue).joined(separator: " or ")
       return .failure(
         .notPermitted(
-          "\(Plain.text(person.login, lengthMax: 64)) cannot sign this: it needs the role \(needed)."
+          "This signature needs the role \(needed), which \(Plain.text(person.login, lengthMax: 64)) has not."
         ))
     }
     guard let changes = settled.core.changes(of: demand.subject) else {

@@ -85,7 +85,7 @@ extension LineController {
       signatures(over: signature.subject).contains(where: { $0.login == signature.login })
     {
       forbid(
-        id, what, "\(signature.login) has signed already; a second person has to sign",
+        id, what, "a second person has to sign: \(signature.login) has signed already",
         actor: actor)
       return
     }
@@ -176,6 +176,8 @@ extension LineController {
     guard !signers.isEmpty else { return }
     for login in signers.ended(now: now, wall: wall) {
       endAlarm(.signerLocked, place: login)
+      // The record of that has unlocked it; without an alarm to end there is none, and the loop must not turn for it again.
+      signers.forget(login)
     }
   }
 
@@ -219,7 +221,7 @@ extension SignatureRefusal {
       "too many wrong passwords came for \(login): it is locked for some minutes"
     case .root: "root cannot sign, and is nobody's name: give the login of a person with --as USER"
     case .sharedLogin:
-      "\(login) is a shared login and nobody's name: give the login of a person with --as USER"
+      "the login \(login) is shared and nobody's name: give the login of a person with --as USER"
     }
   }
 }

@@ -59,8 +59,9 @@ struct SignerTries: Sendable, Codable {
   /// clock that was set back nobody is locked for years.
   mutating func ended(now: Instant, wall: Int64) -> [String] {
     var logins: [String] = []
-    for entry in entries {
-      guard let lockedAt = entry.lockedAt else { continue }
+    for index in entries.indices {
+      guard let lockedAt = entries[index].lockedAt else { continue }
+      let entry = entries[index]
       let whole = Int64(entry.minutes) * 60_000
       let left = min(whole, max(0, lockedAt &+ whole &- wall))
       let end = ends[entry.login] ?? now + .milliseconds(left)

@@ -94,6 +94,7 @@ extension RecordVerifier {
       report.records += part.records
       report.serialFiles += part.serialFiles
       report.heads += part.heads
+      report.signatures += part.signatures
       report.keys += part.keys.filter { !report.keys.contains($0) }
       report.remarks += part.remarks
       report.lastHash = part.lastHash

@@ -20,13 +20,18 @@ struct LinewardAuth: ParsableCommand {
       """)
 
   @Option(
-    help: ArgumentHelp("Make a socket at this path, where no systemd hands one over.", valueName: "path"))
+    help: ArgumentHelp(
+      "Make a socket at this path, where no systemd hands one over.", valueName: "path"))
   var socket: String?
 
   @Flag(help: .hidden) var question = false
 
   func run() throws {
     signal(SIGPIPE, SIG_IGN)
+    // Whoever started it may have blocked signals, and SIGTERM has to end it.
+    var none = sigset_t()
+    sigemptyset(&none)
+    sigprocmask(SIG_SETMASK, &none, nil)
     guard cpam_keep_private() == 0 else {
       say("the process cannot be kept out of core files; no password is taken")
       throw ExitCode(71)

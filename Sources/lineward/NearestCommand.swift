@@ -14,7 +14,7 @@ enum NearestCommand {
         continue
       }
       if word.hasPrefix("-") {
-        isValue = word == "--socket"
+        isValue = word == "--socket" || word == "--as"
         continue
       }
       guard let nearest = nearest(to: word, in: commands) else { return nil }

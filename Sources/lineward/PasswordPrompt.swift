@@ -95,7 +95,7 @@ enum PasswordPrompt {
 
 /// The terminal at which this program runs.
 enum TerminalName {
-  /// Its path, e.g. `/dev/pts/3`; nil where there is none.
+  /// Its path, as `/dev/pts/3`; nil where there is none.
   static var path: String? {
     for descriptor in [STDIN_FILENO, STDERR_FILENO, STDOUT_FILENO] {
       var name = [CChar](repeating: 0, count: 256)

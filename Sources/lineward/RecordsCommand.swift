@@ -98,7 +98,8 @@ struct RecordsCommands: ParsableCommand {
         fault: report.fault?.message, serialFiles: report.serialFiles, signedHeads: report.heads,
         lastHash: "\(report.lastHash)", remarks: report.remarks,
         archived: report.archived > 0 ? report.archived : nil,
-        archivedHash: report.archived > 0 ? "\(report.archivedHash)" : nil)
+        archivedHash: report.archived > 0 ? "\(report.archivedHash)" : nil,
+        signatures: report.signatures > 0 ? report.signatures : nil)
     }
   }
 

@@ -105,7 +105,8 @@ struct SignatureTests {
     #expect(rig.permit)
   }
 
-  @Test("a release that has to be signed is refused without, and goes on record behind its signature")
+  @Test(
+    "a release that has to be signed is refused without, and goes on record behind its signature")
   func release() throws {
     var rig = Self.standing(.init(release: [.quality, .supervisor]))
     rig.command(.release)
@@ -113,7 +114,8 @@ struct SignatureTests {
     #expect(
       rig.replies.last
         == .notPermitted(
-          "it needs the signature of quality or supervisor (line released): give it with --as USER"))
+          "it needs the signature of quality or supervisor (line released): give it with --as USER")
+    )
     #expect(rig.records.map(\.kind) == [.commandRefused])
     rig.records = []
     let demand = try #require(rig.line.signatureDemand(for: .release))
@@ -195,7 +197,7 @@ struct SignatureTests {
     #expect(rig.replies.last == .done("signed by Quinn Example"))
     try sign("quinn")
     #expect(
-      rig.replies.last == .notPermitted("quinn has signed already; a second person has to sign"))
+      rig.replies.last == .notPermitted("a second person has to sign: quinn has signed already"))
     try sign("qadir")
     #expect(rig.line.batches[0].signatures.map(\.login) == ["quinn", "qadir"])
   }
@@ -341,7 +343,7 @@ struct SignatureTests {
     }
     #expect(rig.line.signerLock(of: "quinn", now: rig.now) == nil)
     #expect(
-      says(rig, "shared login"), "\(String(describing: rig.replies.last))")
+      says(rig, "is shared and nobody's name"), "\(String(describing: rig.replies.last))")
   }
 
   @Test("the table of tries has an end, and locked logins are never pushed out of it")

@@ -73,7 +73,8 @@ struct SignatureVerifyTests {
       first.close()
       let forged = try Self.open(directory + "/b", reason: "nobody has said this")
       try Self.finish(forged, [Self.record(signature)])
-      expectBad(directory + "/b", 4, "given over record 3 with another hash: what was signed was changed")
+      expectBad(
+        directory + "/b", 4, "given over record 3 with another hash: what was signed was changed")
     }
   }
 
