@@ -23,6 +23,7 @@ let package = Package(
   products: [
     .executable(name: "linewardd", targets: ["linewardd"]),
     .executable(name: "lineward", targets: ["lineward"]),
+    .executable(name: "lineward-auth", targets: ["lineward-auth"]),
     .executable(name: "linewardsim", targets: ["linewardsim"]),
     .library(name: "GS1", targets: ["GS1"]),
   ],
@@ -38,6 +39,7 @@ let package = Package(
     .target(name: "CFloors", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CLinux"),
     .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+    .systemLibrary(name: "CPAM", providers: [.apt(["libpam0g-dev"])]),
     .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
     .systemLibrary(
       name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -47,7 +49,8 @@ let package = Package(
     // Pure rooms.
     .target(name: "GS1", swiftSettings: pure),
     .target(name: "Alarms", swiftSettings: pure),
-    .target(name: "Line", dependencies: ["GS1", "Alarms"], swiftSettings: pure),
+    .target(name: "Containment", swiftSettings: pure),
+    .target(name: "Line", dependencies: ["GS1", "Alarms", "Containment"], swiftSettings: pure),
     .target(name: "Rings", swiftSettings: pure),
 
     // Rooms that know the machine.
@@ -63,13 +66,15 @@ let package = Package(
       name: "PLCLink", dependencies: ["Line", "Rings", "Threads", "CModbus", "CLinux"],
       swiftSettings: strict),
     .target(name: "Control", dependencies: ["Line", "CLinux"], swiftSettings: strict),
-    .target(name: "Configuration", dependencies: ["CToml"], swiftSettings: strict),
+    .target(
+      name: "Configuration", dependencies: ["Alarms", "Containment", "CToml"], swiftSettings: strict
+    ),
     .target(name: "Journal", dependencies: ["CSystemd", "CLinux", logging], swiftSettings: strict),
     .target(
       name: "Daemon",
       dependencies: [
-        "GS1", "Alarms", "Line", "Rings", "Threads", "Records", "Devices", "PLCLink", "Control",
-        "Configuration", "Journal", "CLinux", logging, argumentParser,
+        "GS1", "Alarms", "Containment", "Line", "Rings", "Threads", "Records", "Devices", "PLCLink",
+        "Control", "Configuration", "Journal", "CLinux", logging, argumentParser,
       ], swiftSettings: strict),
     .target(name: "Simulation", dependencies: ["CLinux", "CToml"], swiftSettings: strict),
 
@@ -78,6 +83,10 @@ let package = Package(
     .executableTarget(
       name: "lineward",
       dependencies: ["Control", "Devices", "GS1", "Line", "Records", "CLinux", argumentParser],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "lineward-auth",
+      dependencies: ["Control", "CLinux", "CPAM", "CSystemd", argumentParser],
       swiftSettings: strict),
     .executableTarget(
       name: "linewardsim", dependencies: ["Simulation", "Control", "CLinux", argumentParser],
@@ -101,7 +110,8 @@ let package = Package(
     .target(
       name: "WholeLine",
       dependencies: [
-        "Simulation", "Daemon", "PLCLink", "Devices", "Records", "Line", "Alarms", "CSimulatedDisk",
+        "Simulation", "Daemon", "PLCLink", "Devices", "Records", "Line", "Alarms", "Containment",
+        "CSimulatedDisk",
       ], path: "Tests/WholeLine", swiftSettings: strict),
     .executableTarget(
       name: "wholelines", dependencies: ["WholeLine", argumentParser], path: "Tests/wholelines",
@@ -113,10 +123,14 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DaemonTests",
-      dependencies: ["Daemon", "Configuration", "Devices", "Line", "Alarms", "Records", logging],
+      dependencies: [
+        "Daemon", "Configuration", "Control", "Devices", "Line", "Alarms", "Records", "CLinux",
+        logging,
+      ],
       swiftSettings: strict),
     .testTarget(
-      name: "LineTests", dependencies: ["Line", "Alarms", "Threads"], swiftSettings: strict),
+      name: "LineTests", dependencies: ["Line", "Alarms", "Containment", "Threads"],
+      swiftSettings: strict),
     .testTarget(
       name: "RingsTests", dependencies: ["Rings", "Threads"], swiftSettings: strict),
     .testTarget(
@@ -132,7 +146,9 @@ let package = Package(
       name: "ControlTests", dependencies: ["Control", "Daemon", "Line", "lineward", "CLinux"],
       exclude: ["Saved"], swiftSettings: strict),
     .testTarget(
-      name: "ConfigurationTests", dependencies: ["Configuration", "CToml"], swiftSettings: strict),
+      name: "ConfigurationTests",
+      dependencies: ["Configuration", "Alarms", "Containment", "CToml"],
+      swiftSettings: strict),
     .testTarget(
       name: "JournalTests", dependencies: ["Journal", "CLinux", "CSystemd", logging],
       swiftSettings: strict),
@@ -145,7 +161,8 @@ let package = Package(
     .testTarget(
       name: "ProcessTests",
       dependencies: [
-        "linewardd", "lineward", "linewardsim", "Simulation", "Control", "CLinux", "Line",
+        "linewardd", "lineward", "lineward-auth", "linewardsim", "Simulation", "Control", "CLinux",
+        "Line",
         "Records",
       ],
       swiftSettings: strict),

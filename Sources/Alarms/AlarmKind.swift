@@ -42,6 +42,11 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   case acceptNotFollowed = 52
   case acceptLate = 53
   case duplicateFound = 54
+  case signerLocked = 55
+  case containmentHalf = 56
+  case containmentLate = 57
+  case containmentOver = 58
+  case contactNotReached = 59
   case scannerDrifted = 60
   case scannerRepeating = 61
 

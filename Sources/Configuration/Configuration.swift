@@ -1,3 +1,6 @@
+public import Alarms
+public import Containment
+
 /// The daemon's configuration, checked: what it holds can be used as it stands.
 public struct Configuration: Sendable, Hashable {
   /// `[line]`.
@@ -24,6 +27,8 @@ public struct Configuration: Sendable, Hashable {
   public struct Control: Sendable, Hashable {
     /// Path of the control socket.
     public var socket: String
+    /// Path of the password helper's socket.
+    public var authSocket: String
   }
 
   /// `[roles]`: entries `group:NAME` or `user:NAME`.
@@ -38,6 +43,21 @@ public struct Configuration: Sendable, Hashable {
     public var maintenance: [String]
     /// Logins that several people use.
     public var shared: [String]
+
+    /// The roles by their names.
+    static let words = ["operator", "supervisor", "quality", "maintenance"]
+  }
+
+  /// `[signatures]`.
+  public struct Signatures: Sendable, Hashable {
+    /// Whether closing a batch that does not balance needs a supervisor's.
+    public var closeUnbalanced: Bool
+    /// The roles of which one has to sign each release, by their names in `[roles]`; empty: none.
+    public var release: [String]
+    /// So many wrong passwords of one login lock it.
+    public var tries: Int
+    /// For so many minutes, and within so many.
+    public var lockMinutes: Int
   }
 
   /// `[[scanner]]`.
@@ -316,6 +336,8 @@ public struct Configuration: Sendable, Hashable {
   public var control: Control
   /// `[roles]`.
   public var roles: Roles
+  /// `[signatures]`.
+  public var signatures: Signatures
   /// All `[[scanner]]`.
   public var scanners: [Scanner]
   /// All `[[plc]]`.
@@ -334,8 +356,19 @@ public struct Configuration: Sendable, Hashable {
   public var challenge: Challenge
   /// `[second_stop]`; nil: there is none.
   public var secondStop: SecondStop?
-  /// `containment.duration_minutes`.
-  public var containmentMinutes: Int
+  /// `[containment]`.
+  public var containment: Containment
+
+  /// `[containment]`.
+  public struct Containment: Sendable, Hashable {
+    /// Alarms that open a case.
+    public var opensOn: [AlarmKind]
+    /// What is done in it.
+    public var playbook: Playbook
+
+    /// What opens one where nobody says otherwise.
+    static let opensOn = AlarmKind.allCases.filter(\.opensContainment).map(\.word)
+  }
 
   /// The most bytes of a configuration file.
   public static let fileLengthMax = 1 << 20

@@ -7,8 +7,8 @@ public import Line
 public enum Command: Sendable, Equatable {
   /// Line, batch, stations, alarms, containment at a glance.
   case status
-  /// The same, again at every change, until the connection ends.
-  case watch
+  /// The same, again at every change, until the connection ends; with `details`, the alarms and cases come with it.
+  case watch(details: Bool = false)
   /// Loads a batch. The serials travel beside it as a passed file descriptor (SCM_RIGHTS), because the
   /// hardened daemon cannot open an operator's files by name.
   ///
@@ -56,6 +56,8 @@ public enum Command: Sendable, Equatable {
   case challengeStart(station: String)
   /// Ends one without a result.
   case challengeCancel(station: String, reason: String)
+  /// Asks or does something about containment cases.
+  case containment(ContainmentRequest)
   /// Takes the next scan of a scanner that types for the test symbol.
   case scannersTeach(name: String)
   /// Scanners and their health.
@@ -77,6 +79,8 @@ public enum Command: Sendable, Equatable {
   public var words: String {
     if case .serial(let act, _, _, _, _) = self {
       "\(Word.serial.rawValue) \(act.word)"
+    } else if case .containment(let request) = self {
+      "\(Word.containment.rawValue) \(request.word.rawValue)"
     } else {
       word.rawValue
     }
@@ -88,11 +92,17 @@ public enum Command: Sendable, Equatable {
     case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .alarmMetrics,
       .scanners, .plcs, .plcRegisters, .recordsVerify:
       true
+    case .containment(let request): request.onlyReads
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
       .reset, .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .challengeStart,
       .challengeCancel, .scannersTeach, .shelve, .unshelve, .alarmOutOfService, .alarmInService:
       false
     }
+  }
+
+  /// Whether it takes the run permit, which nothing may hold up.
+  public var isStop: Bool {
+    if case .lineStop = self { true } else { false }
   }
 
   /// Whether a file descriptor has to come with it.
@@ -128,6 +138,8 @@ public enum Command: Sendable, Equatable {
     case lineStop = "line stop"
     /// The act's word follows.
     case serial
+    /// The request's word follows.
+    case containment
     case unit
     case alarms
     case acknowledge = "ack"
@@ -163,6 +175,7 @@ public enum Command: Sendable, Equatable {
     case .lineRelease: .lineRelease
     case .lineStop: .lineStop
     case .serial: .serial
+    case .containment: .containment
     case .unit: .unit
     case .alarms: .alarms
     case .acknowledge: .acknowledge
@@ -188,7 +201,8 @@ public enum Command: Sendable, Equatable {
 
 extension Command: Codable {
   private enum Key: String, CodingKey {
-    case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment, station, minutes
+    case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment, station
+    case minutes, details
     case printOrder = "print_order"
   }
 
@@ -217,12 +231,20 @@ extension Command: Codable {
         scan: try optionalText(.scan), reason: try text(.reason))
       return
     }
+    let prefix = "\(Word.containment.rawValue) "
+    if name.hasPrefix(prefix) {
+      let word = ContainmentRequest.Word(rawValue: String(name.dropFirst(prefix.utf8.count)))
+      guard let word else { throw UnknownCommand(name: name) }
+      self = .containment(try ContainmentRequest(word, from: decoder))
+      return
+    }
     guard let word = Word(rawValue: name) else { throw UnknownCommand(name: name) }
     self =
       switch word {
-      case .serial: throw UnknownCommand(name: name)
+      case .serial, .containment: throw UnknownCommand(name: name)
       case .status: .status
-      case .watch: .watch
+      case .watch:
+        .watch(details: try fields.decodeIfPresent(Bool.self, forKey: .details) ?? false)
       case .batchOpen:
         .batchOpen(
           id: try text(.id), gtin: try text(.gtin), lot: try text(.lot), expiry: try text(.expiry),
@@ -270,9 +292,11 @@ extension Command: Codable {
     var fields = encoder.container(keyedBy: Key.self)
     try fields.encode(words, forKey: .command)
     switch self {
-    case .status, .watch, .batchList, .lineRelease, .alarms, .alarmMetrics, .scanners, .plcs,
+    case .status, .batchList, .lineRelease, .alarms, .alarmMetrics, .scanners, .plcs,
       .plcRegisters, .recordsVerify:
       break
+    case .watch(let details):
+      if details { try fields.encode(details, forKey: .details) }
     case .batchOpen(let id, let gtin, let lot, let expiry, let printOrder):
       try fields.encode(id, forKey: .id)
       try fields.encode(gtin, forKey: .gtin)
@@ -309,6 +333,7 @@ extension Command: Codable {
     case .alarmOutOfService(let id, let reason):
       try fields.encode(id, forKey: .id)
       try fields.encode(reason, forKey: .reason)
+    case .containment(let request): try request.encode(to: encoder)
     case .challengeStart(let station):
       try fields.encode(station, forKey: .station)
     case .challengeCancel(let station, let reason):

@@ -449,6 +449,10 @@ public struct Render: Sendable {
     if !batch.serialsSHA256.isEmpty {
       lines.append("  SHA-256 of the serial file  \(plain(batch.serialsSHA256))")
     }
+    if let signatures = batch.signatures, !signatures.isEmpty {
+      lines.append("  signed")
+      lines += signatures.map { "    " + signature($0) }
+    }
     return lines
   }
 
@@ -616,16 +620,22 @@ public struct Render: Sendable {
 
   // MARK: Words
 
-  private enum Colour: Int { case red = 31, green = 32, yellow = 33 }
+  enum Colour: Int { case red = 31, green = 32, yellow = 33 }
 
-  private func colour(_ colour: Colour, _ text: String) -> String {
+  func colour(_ colour: Colour, _ text: String) -> String {
     colours ? "\u{1B}[1;\(colour.rawValue)m\(text)\u{1B}[0m" : text
   }
 
-  private func bold(_ text: String) -> String { colours ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
+  func bold(_ text: String) -> String { colours ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
 
   private func device(_ state: String) -> String {
     state == "online" ? state : colour(.red, plain(state))
+  }
+
+  /// Printed name, meaning and time, on one line.
+  func signature(_ signature: SignatureReply) -> String {
+    "\(plain(signature.name)) (\(plain(signature.login)), \(plain(signature.role))): "
+      + "\(plain(signature.meaning)), \(plain(signature.at))"
   }
 
   private func batchState(_ state: String) -> String {
@@ -640,7 +650,7 @@ public struct Render: Sendable {
     }
   }
 
-  private func plain(_ text: String, _ lengthMax: Int = 500) -> String {
+  func plain(_ text: String, _ lengthMax: Int = 500) -> String {
     Plain.text(text, lengthMax: lengthMax)
   }
 
@@ -672,7 +682,7 @@ public struct Render: Sendable {
   }
 
   /// Digits in groups of three: 1,000,000.
-  private func number(_ value: some FixedWidthInteger) -> String {
+  func number(_ value: some FixedWidthInteger) -> String {
     let digits = Array(String(value.magnitude))
     var text = value < 0 ? "-" : ""
     for (index, digit) in digits.enumerated() {
@@ -696,7 +706,7 @@ public struct Render: Sendable {
   }
 
   /// Cells in columns, two spaces between them; numbers to the right, all else to the left.
-  private func table(_ head: [String]?, _ rows: [[String]], numeric: Set<Int> = []) -> [String] {
+  func table(_ head: [String]?, _ rows: [[String]], numeric: Set<Int> = []) -> [String] {
     let all = (head.map { [$0] } ?? []) + rows
     let columns = all.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in

@@ -23,6 +23,22 @@ public struct StatusReply: Sendable, Equatable, Codable {
   public var alarms: AlarmCounts
   /// How many containments there are.
   public var containment: ContainmentCounts
+  /// The alarms themselves, at most ``alarmsMax``, the gravest and then the newest first; null unless they were asked for
+  /// (`watch` with `details`).
+  public var alarmList: [AlarmReply]?
+  /// The containments that are open, the one whose clock began first before the others; null unless they were asked for.
+  public var cases: [CaseSummary]?
+
+  /// So many alarms go with a status at most; ``alarms`` counts all.
+  public static let alarmsMax = 50
+
+  /// The same without what only those get who asked for it.
+  public var withoutDetails: StatusReply {
+    var brief = self
+    brief.alarmList = nil
+    brief.cases = nil
+    return brief
+  }
 
   /// How many alarms there are.
   public struct AlarmCounts: Sendable, Equatable, Codable {
@@ -66,7 +82,8 @@ public struct StatusReply: Sendable, Equatable, Codable {
     line: String, runPermit: Bool, stopReasons: [Int], batch: BatchStatus?,
     stations: [StationStatus], printFeed: PrintFeedReply? = nil,
     alarms: AlarmCounts = AlarmCounts(),
-    containment: ContainmentCounts = ContainmentCounts()
+    containment: ContainmentCounts = ContainmentCounts(), alarmList: [AlarmReply]? = nil,
+    cases: [CaseSummary]? = nil
   ) {
     version = 1
     self.line = line
@@ -78,10 +95,13 @@ public struct StatusReply: Sendable, Equatable, Codable {
     self.printFeed = printFeed
     self.alarms = alarms
     self.containment = containment
+    self.alarmList = alarmList
+    self.cases = cases
   }
 
   private enum CodingKeys: String, CodingKey {
-    case version, line, batch, stations, alarms, containment
+    case version, line, batch, stations, alarms, containment, cases
+    case alarmList = "alarm_list"
     case runPermit = "run_permit"
     case stopReason = "stop_reason"
     case stopReasons = "stop_reasons"
@@ -101,6 +121,8 @@ public struct StatusReply: Sendable, Equatable, Codable {
     try fields.encodeIfPresent(printFeed, forKey: .printFeed)
     try fields.encode(alarms, forKey: .alarms)
     try fields.encode(containment, forKey: .containment)
+    try fields.encodeIfPresent(alarmList, forKey: .alarmList)
+    try fields.encodeIfPresent(cases, forKey: .cases)
   }
 }
 
@@ -802,13 +824,17 @@ public struct BatchReply: Sendable, Equatable, Codable {
   public var printed: PrintedReply?
   /// The archive that holds its records, from the storage directory on; left out while they are with the line.
   public var archive: String?
+  /// The last signatures over it, at most 100, the newest last; left out while there are none.
+  public var signatures: [SignatureReply]?
 
   /// Makes a reply.
   public init(
     id: String, gtin: String, lot: String, expiry: String, state: String, pool: Int,
     commissioned: Int, serials: [String: Int] = [:], serialsSHA256: String = "",
-    printOrder: Bool = false, printed: PrintedReply? = nil, archive: String? = nil
+    printOrder: Bool = false, printed: PrintedReply? = nil, archive: String? = nil,
+    signatures: [SignatureReply]? = nil
   ) {
+    self.signatures = signatures
     self.archive = archive
     self.id = id
     self.gtin = gtin
@@ -824,9 +850,37 @@ public struct BatchReply: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, gtin, lot, expiry, state, pool, commissioned, serials, printed, archive
+    case id, gtin, lot, expiry, state, pool, commissioned, serials, printed, archive, signatures
     case serialsSHA256 = "serials_sha256"
     case printOrder = "print_order"
+  }
+}
+
+/// An electronic signature as 21 CFR 11.50 wants it shown: printed name, time and meaning.
+public struct SignatureReply: Sendable, Equatable, Codable {
+  /// The person's printed name.
+  public var name: String
+  /// The login whose password was given.
+  public var login: String
+  /// The role in which it was given.
+  public var role: String
+  /// When, RFC 3339 in UTC with milliseconds.
+  public var at: String
+  /// What it means.
+  public var meaning: String
+  /// The last record that it was given over.
+  public var covers: Int64
+
+  /// Makes a reply.
+  public init(
+    name: String, login: String, role: String, at: String, meaning: String, covers: Int64
+  ) {
+    self.name = name
+    self.login = login
+    self.role = role
+    self.at = at
+    self.meaning = meaning
+    self.covers = covers
   }
 }
 
@@ -1142,6 +1196,10 @@ public enum CommandReply: Sendable, Equatable, Encodable {
   case verify(VerifyReply)
   /// To `records export`.
   case exported(ExportReply)
+  /// To `containment show`.
+  case containment(CaseReply)
+  /// To `containment list`.
+  case containments([CaseReply])
 
   /// Encodes the reply that it holds, without a wrapping of its own.
   public func encode(to encoder: any Encoder) throws {
@@ -1159,6 +1217,8 @@ public enum CommandReply: Sendable, Equatable, Encodable {
     case .reconciliation(let reply): try reply.encode(to: encoder)
     case .verify(let reply): try reply.encode(to: encoder)
     case .exported(let reply): try reply.encode(to: encoder)
+    case .containment(let reply): try reply.encode(to: encoder)
+    case .containments(let reply): try reply.encode(to: encoder)
     }
   }
 }

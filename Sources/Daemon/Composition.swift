@@ -91,8 +91,12 @@ final class Composition: Sendable {
         Composition.transport($0.transport), ring: printRing, wake: { loop.bell.ring() })
     }
 
+    let signing = Signing(
+      loop: loop, authenticator: Authenticator(path: configuration.control.authSocket),
+      roles: { self.roles.withLock { $0 } })
     let desk = ControlDesk(
-      loop: loop, hasPrintFeed: feed != nil, directory: configuration.storage.directory,
+      loop: loop, signing: signing, hasPrintFeed: feed != nil,
+      directory: configuration.storage.directory,
       minFree: configuration.storage.minFree,
       roles: { self.roles.withLock { $0 } },
       scanners: { Composition.scannerReplies(configuration, bank) }, wedges: wedges,
@@ -183,7 +187,8 @@ final class Composition: Sendable {
     if let remark = recovery.remark { logger.warning("\(remark)") }
     recovery.core.begin(
       detail: "Lineward \(LinewardDaemon.version)",
-      recorded: RecordedSettings.encoded(recovery.core.settings), wall: Clock.wall)
+      recorded: RecordedSettings.encoded(recovery.core.settings), wall: Clock.wall,
+      now: Clock.now, boot: recovery.store.bootName)
     if let exchange = recovery.store.keyExchange {
       recovery.core.step(
         .surroundings(.signingKeyExchanged, stands: true, message: exchange), now: Clock.now,
@@ -226,7 +231,14 @@ final class Composition: Sendable {
         timeout: Instant.Span(configuration.challenge.timeout)),
       printFeed: configuration.printFeed.map {
         LineSettings.PrintFeed(stall: Instant.Span($0.stall), lowMark: $0.lowMark)
-      }, secondStop: SecondStop.words(configuration))
+      }, secondStop: SecondStop.words(configuration),
+      containment: LineSettings.Containment(
+        opensOn: Set(configuration.containment.opensOn),
+        playbook: configuration.containment.playbook),
+      signatures: LineSettings.Signatures(
+        closeUnbalanced: configuration.signatures.closeUnbalanced,
+        release: signingRoles(configuration), tries: configuration.signatures.tries,
+        lockMinutes: UInt32(configuration.signatures.lockMinutes)))
   }
 
   private static func transport(
@@ -350,10 +362,15 @@ final class Composition: Sendable {
   }
 
   private static func roles(of configuration: Configuration) throws -> Roles {
-    try Roles([
-      .operator: configuration.roles.operator, .supervisor: configuration.roles.supervisor,
-      .quality: configuration.roles.quality, .maintenance: configuration.roles.maintenance,
-    ])
+    try Roles(
+      [
+        .operator: configuration.roles.operator, .supervisor: configuration.roles.supervisor,
+        .quality: configuration.roles.quality, .maintenance: configuration.roles.maintenance,
+      ], shared: configuration.roles.shared, release: signingRoles(configuration))
+  }
+
+  private static func signingRoles(_ configuration: Configuration) -> [Role] {
+    configuration.signatures.release.compactMap { Role(rawValue: $0) }
   }
 
   // MARK: Running
@@ -412,7 +429,8 @@ final class Composition: Sendable {
         switch result {
         // All of a file or nothing of it: roles change only once the rest is on disk.
         case .done: self.roles.withLock { $0 = newRoles }
-        case .refused(let reason, _), .unknown(let reason), .storageFault(let reason):
+        case .refused(let reason, _), .unknown(let reason), .notPermitted(let reason),
+          .storageFault(let reason):
           logger.error(
             "reload refused: \(reason); the configuration that runs stays", metadata: refused)
         }

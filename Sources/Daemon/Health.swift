@@ -156,6 +156,7 @@ extension Notice.Topic {
     case .keyRotated: .keyRotated
     case .secondStop: .secondStop
     case .packMLCommand: .packMLCommand
+    case .containment: .containment
     }
   }
 }

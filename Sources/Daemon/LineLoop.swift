@@ -72,6 +72,7 @@ package final class LineLoop: @unchecked Sendable {
   private let recover: () throws(StorageFault) -> Recovery
   private let post: (Int, PLCOrder) -> Bool
   private let secondStop: () -> Void
+  private let containment: (ContainmentOrder) -> Void
   private let notices: (Notice) -> Void
   private let heads: (SignedHead) -> Void
   /// The sequence of the last head that was handed to `heads`.
@@ -99,12 +100,14 @@ package final class LineLoop: @unchecked Sendable {
   /// Makes a loop that is not yet running.
   ///
   /// `post` hands an order to the link of a station and says whether there was room; `secondStop` stops the line by the second
-  /// way, `notices` puts something into the journal, and `heads` takes each signed head away, all three without blocking.
+  /// way, `containment` does what a case asks for, `notices` puts something into the journal, and `heads` takes each signed
+  /// head away, all four without blocking.
   package init(
     recovery: Recovery, frames: FrameRing, plcRings: [SPSCRing<StationEvent>],
     printRing: PrintRing = PrintRing(capacity: 2),
     recover: @escaping () throws(StorageFault) -> Recovery,
     post: @escaping (Int, PLCOrder) -> Bool, secondStop: @escaping () -> Void = {},
+    containment: @escaping (ContainmentOrder) -> Void = { _ in },
     notices: @escaping (Notice) -> Void, heads: @escaping (SignedHead) -> Void = { _ in }
   ) {
     core = recovery.core
@@ -115,6 +118,7 @@ package final class LineLoop: @unchecked Sendable {
     self.recover = recover
     self.post = post
     self.secondStop = secondStop
+    self.containment = containment
     self.notices = notices
     self.heads = heads
     heldEvents = plcRings.map { _ in nil }
@@ -350,6 +354,7 @@ package final class LineLoop: @unchecked Sendable {
         switch action {
         case .order: break
         case .secondStop: secondStop()
+        case .containment(let order): containment(order)
         case .reply(let id, let result):
           replies.removeValue(forKey: id)?(result)
         case .notice(let notice):

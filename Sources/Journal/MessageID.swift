@@ -46,6 +46,7 @@ public enum MessageID: String, Sendable, CaseIterable {
   case headSigned = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a70"
   case headNotKept = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a71"
   case keyRotated = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a72"
+  case containment = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a80"
 
   /// The id as journald writes it: 32 hexadecimal digits.
   public var text: String { rawValue }

@@ -20,6 +20,8 @@ public enum LineEvent: Sendable {
   case surroundings(AlarmKind, stands: Bool, message: String)
   /// The second way to stop was gone, or failed: then why.
   case secondStopEnded(failure: String?)
+  /// The daemon says what became of something that a case asked for.
+  case containment(ContainmentEvent)
   /// A person ordered something; `id` names the reply.
   case command(id: UInt64, LineCommand, actor: String)
   /// Nothing happened but time.
@@ -72,6 +74,12 @@ public enum LineCommand: Sendable {
   case rotateKey(change: [UInt8], reason: String)
   /// Records lie in an archive, whole and synced, and are to be removed here; `description` goes into the record as it is.
   case archive(folder: String, lastBatch: UInt32, description: [UInt8])
+  /// Does something about a containment case; `roles` are those of the person.
+  case containment(ContainmentCommand, roles: Set<String>)
+  /// Puts a signature on record, with the command that asks for it, in one transaction; nil: the signature is all.
+  indirect case sign(SignatureOrder, with: LineCommand?)
+  /// User name and password were not taken; `login` nil: the machine has no such login. `what` names the command.
+  case signatureRefused(SignatureRefusal, login: String?, what: String)
   /// The daemon ends in order.
   case shutDown
 }
@@ -104,6 +112,8 @@ public enum CommandResult: Sendable, Hashable {
   case refused(String, causes: [String])
   /// There is no such thing.
   case unknown(String)
+  /// This person may not.
+  case notPermitted(String)
   /// The line's storage is broken, so nothing can be recorded.
   case storageFault(String)
 }
@@ -114,6 +124,8 @@ public enum LineAction: Sendable {
   case order(station: Int, PLCOrder)
   /// Stops the line by the second way that is configured.
   case secondStop
+  /// Something for a containment case, away from the line.
+  case containment(ContainmentOrder)
   /// The answer to a command.
   case reply(id: UInt64, CommandResult)
   /// Something for the journal.
@@ -150,6 +162,7 @@ public struct Notice: Sendable, Hashable {
     case alarmOutOfService, alarmInService, alarmFlood, alarmRemarked
     case commandRefused, storageFault, reloaded, challenge, keyRotated
     case secondStop, packMLCommand
+    case containment
   }
 
   /// How grave a notice is.
@@ -217,6 +230,8 @@ public struct LineStatus: Sendable {
   public var setAside: Int { alarms.count { $0.state.isSetAside } }
   /// Since when there is a flood of alarms, wall time in milliseconds since 1970; nil: there is none.
   public var floodSince: Int64?
+  /// Open containment cases.
+  public var openCases: Int
 
   /// One station.
   public struct Station: Sendable {

@@ -53,6 +53,9 @@ extension LineController {
         .alarmRaised, code: kind.rawValue, number: occurrence, raw: Array(place.utf8),
         detail: text))
     alarmsChanged = true
+    if settings.containment.opensOn.contains(kind) {
+      casesToOpen.append(CaseCause(alarm: kind, place: place, title: text))
+    }
     let isSetAside = alarms.alarm(kind, place: place)?.state.isSetAside == true
     let severity: Notice.Severity =
       isSetAside ? .notice : kind.priority == .highest ? .critical : .error
@@ -233,7 +236,9 @@ extension LineController {
     case .alarmRaised:
       alarms.raise(
         kind, place: place, occurrence: record.number, message: record.detail, at: wall)
-    case .alarmReturned: alarms.causeEnded(kind, place: place)
+    case .alarmReturned:
+      alarms.causeEnded(kind, place: place)
+      if kind == .signerLocked { signers.forget(place) }
     case .alarmAcknowledged: alarms.acknowledge(kind, place: place, at: wall)
     case .alarmReset: alarms.reset(kind, place: place)
     case .alarmShelved:
@@ -411,7 +416,7 @@ extension LineController {
       case .line: parts.count == 1
       case .station: stations.contains { $0.settings.name == place }
       case .scanner: settings.scanners.contains { $0.name == place }
-      case .queue: false
+      case .queue, .login, .containment, .contact: false
       }
     return isKnown ? (kind, place) : nil
   }

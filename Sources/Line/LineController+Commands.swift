@@ -48,6 +48,11 @@ extension LineController {
         id, "the signing key is changed; keep the new head-key.pub elsewhere, beside the old one")
     case .archive(let folder, let lastBatch, let description):
       archive(id, folder, lastBatch: lastBatch, description: description, actor: actor)
+    case .containment(let command, let roles):
+      containment(id, command, roles: roles, actor: actor, now: now)
+    case .sign(let order, let command): sign(id, order, with: command, actor: actor, now: now)
+    case .signatureRefused(let reason, let login, let what):
+      refuseSignature(id, reason, login: login, what: what, actor: actor)
     case .shutDown:
       withdrawPermit(.startUp, actor: actor, detail: "the daemon ends", now: now)
       for scanner in strays.indices where strays[scanner].reportAt != nil {
@@ -91,6 +96,13 @@ extension LineController {
     answer(id, .refused(sentence, causes: causes))
   }
 
+  /// Refuses a person who may not, whatever becomes of the line.
+  mutating func forbid(_ id: UInt64, _ what: String, _ sentence: String, actor: String) {
+    emit(Record(.commandRefused, actor: actor, detail: "\(what): \(sentence)"))
+    notice(.commandRefused, .notice, "\(what) refused to \(actor): \(sentence)")
+    answer(id, .notPermitted(sentence))
+  }
+
   // MARK: Permit
 
   private mutating func release(_ id: UInt64, actor: String, now: Instant) {
@@ -103,6 +115,8 @@ extension LineController {
       refuse(id, "line release", "the line cannot be released", causes: obstacles, actor: actor)
       return
     }
+    guard isSigned(id, .release, "line release", actor: actor) else { return }
+    emitSignature()
     latched = []
     permit = true
     stopDeadline = nil
@@ -190,6 +204,7 @@ extension LineController {
       }
       if let obstacle = line.obstacleToChange(unitsMustEnd: true) { return obstacle }
       if let obstacle = batch.obstacle(under: line.settings) { return obstacle }
+      if let obstacle = line.caseObstacle(batch: batch) { return obstacle }
       if let running = line.runningBatch {
         return "batch \(line.batches[running].id) is running; pause or close it first"
       }
@@ -220,6 +235,7 @@ extension LineController {
       line, index in
       let batch = line.batches[index]
       guard batch.state != .closed else { return "batch \(batch.id) is closed already" }
+      if let obstacle = line.caseObstacle(batch: batch) { return obstacle }
       if let obstacle = line.obstacleToChange(unitsMustEnd: true) { return obstacle }
       let counts = batch.counts.present.map { "\($0.state.word) \($0.count)" }
       var detail = counts.joined(separator: ", ")
@@ -235,6 +251,10 @@ extension LineController {
         detail = balance.reconciliation.sentence
         if !balance.reason.isEmpty { detail += "; closed because: \(balance.reason)" }
       }
+      guard
+        line.isSigned(id, .batchClose(id: name, balance: balance), "batch close", actor: actor)
+      else { return nil }
+      line.emitSignature()
       line.emit(
         Record(
           .batchClosed, batch: batch.number,

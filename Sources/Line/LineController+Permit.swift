@@ -8,6 +8,7 @@ extension LineController {
     if storageFault != nil { standing.insert(StopReasons(.storageFault)) }
     if runningBatch == nil { standing.insert(StopReasons(.noBatchRunning)) }
     if challengeIsDue { standing.insert(StopReasons(.challengeDue)) }
+    if casesHoldRelease { standing.insert(StopReasons(.containment)) }
     // By index here and in what else runs for every event: a copy of a station counts references to all that is in it.
     for index in stations.indices {
       for scanner in stations[index].settings.scanners where !scannersOnline[scanner] {
@@ -45,6 +46,7 @@ extension LineController {
     {
       causes.append(obstacle)
     }
+    causes += caseObstacles()
     causes += printFeedObstacles()
     if stations.isEmpty { causes.append("the configuration has no station") }
     for (index, station) in stations.enumerated() {

@@ -1,4 +1,5 @@
 public import Alarms
+public import Containment
 
 /// The core of one packaging line: events and `now` in, records and actions out.
 ///
@@ -21,6 +22,14 @@ public struct LineController: Sendable {
   public internal(set) var archives: [Archive] = []
   /// All alarms.
   public internal(set) var alarms = AlarmList()
+  /// All containment cases.
+  public internal(set) var cases = CaseBook()
+  /// Which batch ran when, the last `BatchRun.keptMax` times.
+  var runs: [BatchRun] = []
+  /// What opens a case at the end of this step.
+  var casesToOpen: [CaseCause] = []
+  /// Which boot of the machine `now` counts from.
+  var boot = ""
   var stations: [StationState]
   var scannersOnline: [Bool]
   /// What each scanner sends that belongs to no unit.
@@ -55,6 +64,10 @@ public struct LineController: Sendable {
   var alarmLook = Instant(nanoseconds: 0)
   /// How often a serial was read that another unit has, since the last release.
   var duplicates = 0
+  /// Wrong passwords, and logins that are locked for them.
+  var signers = SignerTries()
+  /// The signature that came with the command at work; it goes on record with what the command does.
+  var signatureAtHand: (signature: Signature, actor: String)?
 
   /// Losses of events, by what lost them.
   var losses: [String: Repeats] = [:]
@@ -87,8 +100,12 @@ public struct LineController: Sendable {
   ///
   /// `detail` names the daemon's version; `recorded` is how the settings stand in the records, so that a replay years
   /// later judges by them (law 8).
-  public mutating func begin(detail: String, recorded: [UInt8] = [], wall: Int64) {
+  public mutating func begin(
+    detail: String, recorded: [UInt8] = [], wall: Int64, now: Instant = Instant(nanoseconds: 0),
+    boot: String = ""
+  ) {
     self.wall = wall
+    self.boot = boot
     permit = false
     permitOnDisk = false
     latched = [StopReasons(.startUp)]
@@ -103,6 +120,7 @@ public struct LineController: Sendable {
       endChallenge(
         index, .cancelled, "the daemon started anew", actor: "", now: Instant(nanoseconds: 0))
     }
+    resumeCases(now: now)
   }
 
   // MARK: One event
@@ -127,10 +145,12 @@ public struct LineController: Sendable {
     case .surroundings(let kind, let stands, let message):
       surroundings(kind, stands: stands, message: message)
     case .secondStopEnded(let failure): secondStopEnded(failure: failure)
+    case .containment(let event): containment(event)
     case .command(let id, let command, let actor):
       self.command(id: id, command, actor: actor, now: now)
     case .tick: break
     }
+    advanceCases(now: now)
     checkConditions(now: now)
     checkPrintFeed(now: now)
     markAlarms(now: now)
@@ -152,8 +172,10 @@ public struct LineController: Sendable {
     consider(releaseDeadline)
     consider(echoLostDeadline)
     consider(alarmDeadline)
+    consider(caseDeadline)
     for index in strays.indices { consider(strays[index].reportAt) }
     for loss in losses.values { consider(loss.due) }
+    consider(signers.deadline)
     for index in stations.indices {
       consider(stations[index].restarts.due)
       consider(stations[index].challenge?.deadline)
@@ -307,10 +329,14 @@ public struct LineController: Sendable {
       stations[station].doubtOnRecord = false
     case .batchStarted:
       setBatch(record.batch, .running)
+      batchRuns(record.batch)
       for index in stations.indices { stations[index].challengedSinceStart = false }
-    case .batchPaused: setBatch(record.batch, .paused)
+    case .batchPaused:
+      setBatch(record.batch, .paused)
+      runEnds()
     case .batchClosed:
       setBatch(record.batch, .closed)
+      runEnds(of: record.batch)
       if let index = batchIndex(record.batch) {
         batches[index].pool = nil
         batches[index].order?.end()
@@ -320,6 +346,9 @@ public struct LineController: Sendable {
     case .challengeStarted, .challengeConfirmed, .challengeEnded:
       challenges = max(challenges, record.number)
       stations[station].challenged(record, wall: wall)
+      if record.kind == .challengeEnded, record.code == ChallengeResult.passed.rawValue {
+        stations[station].provenInRun = runs.last?.number ?? 0
+      }
     case .permitGiven:
       for index in stations.indices { stations[index].resetRows() }
       for index in batches.indices { batches[index].order?.forgetSkips() }
@@ -329,6 +358,10 @@ public struct LineController: Sendable {
     case .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .alarmShelved,
       .alarmUnshelved, .alarmOutOfService, .alarmInService, .alarmFlood, .alarmRemarked:
       applyAlarm(record)
+    case .caseOpened, .caseStepDone, .caseAnswered, .caseNotified, .caseScoped, .caseClock,
+      .caseEvidence, .caseScanned, .caseClosed, .caseNoted:
+      changeCase(record)
+    case .signed, .signatureRefused, .signerLocked: applySignature(record)
     case .archived:
       archives.append(Archive(folder: record.detail, lastBatch: record.number))
     case .stopped, .strayRead, .batchOpened, .stopReason,
@@ -387,7 +420,7 @@ public struct LineController: Sendable {
           challenge: challengeStatus(index))
       }, printFeed: settings.printFeed.map { _ in feed.status }, alarms: alarms.listed,
       unacknowledged: alarms.unacknowledgedCount, activeAlarms: alarms.activeCount,
-      floodSince: alarms.floodSince)
+      floodSince: alarms.floodSince, openCases: cases.open.count)
   }
 
   /// From where a station's link goes on after a restart: the epoch and outcome sequence that are on disk.

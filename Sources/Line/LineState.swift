@@ -1,4 +1,5 @@
 public import Alarms
+public import Containment
 
 /// All that records have made of a core, without the serials themselves: with the images of its pools it stands for the
 /// records up to one, so that a restart replays only those after it.
@@ -13,6 +14,11 @@ public struct LineState: Sendable, Codable {
   public var archives: [Archive]
   /// The number of the last challenge test.
   var challenges: UInt32
+  /// All containment cases; nil in what was written before there were any.
+  public var cases: CaseBook?
+  var runs: [BatchRun]?
+  /// Wrong passwords; left out where there are none, and by versions that knew no signatures.
+  var signers: SignerTries?
   /// The stations in the order in which records number them.
   var stations: [Station]
 
@@ -42,6 +48,7 @@ public struct LineState: Sendable, Codable {
     var openUnits: [OpenUnit]
     var challenge: Challenge?
     var challengePassedAt: Int64?
+    var provenInRun: UInt32?
     var challengedSinceStart: Bool
     var challengeFailed: Bool
     var rejectsInARow: Int
@@ -59,7 +66,8 @@ extension LineController {
         var batch = batch
         batch.pool = nil
         return batch
-      }, alarms: alarms, archives: archives, challenges: challenges,
+      }, alarms: alarms, archives: archives, challenges: challenges, cases: cases, runs: runs,
+      signers: signers.isEmpty ? nil : signers,
       stations: stations.map(\.recorded))
   }
 
@@ -79,6 +87,9 @@ extension LineController {
     alarms = state.alarms
     archives = state.archives
     challenges = state.challenges
+    cases = state.cases ?? CaseBook()
+    runs = state.runs ?? []
+    signers = state.signers ?? SignerTries()
     for index in stations.indices { stations[index].take(state.stations[index]) }
   }
 }
@@ -93,6 +104,9 @@ extension LineController {
     alarms = state.alarms
     archives = state.archives
     challenges = state.challenges
+    cases = state.cases ?? CaseBook()
+    runs = state.runs ?? []
+    signers = state.signers ?? SignerTries()
     stationOfRecord = state.stations.map { station in
       stations.firstIndex { $0.settings.name == station.name }
     }
@@ -108,7 +122,8 @@ extension StationState {
       name: settings.name, tracksTriggers: settings.tracksTriggers,
       gateOutcomes: settings.gateOutcomes, lastUnitRead: lastUnitRead, doubtOnRecord: doubtOnRecord,
       counters: counters, openUnits: Array(openUnits), challenge: challenge,
-      challengePassedAt: challengePassedAt, challengedSinceStart: challengedSinceStart,
+      challengePassedAt: challengePassedAt, provenInRun: provenInRun,
+      challengedSinceStart: challengedSinceStart,
       challengeFailed: challengeFailed, rejectsInARow: rejectsInARow,
       noReadsInARow: noReadsInARow, epoch: epoch, outcomeSequence: outcomeSequence)
   }
@@ -120,6 +135,7 @@ extension StationState {
     openUnits = OpenUnits(state.openUnits)
     challenge = state.challenge
     challengePassedAt = state.challengePassedAt
+    provenInRun = state.provenInRun
     challengedSinceStart = state.challengedSinceStart
     challengeFailed = state.challengeFailed
     rejectsInARow = state.rejectsInARow

@@ -131,6 +131,35 @@ public struct Record: Sendable, Hashable {
     /// A scanner that types was taught by `actor`: from here on what it types is believed; detail names it and its device.
     case scannerTaught = 62
 
+    /// A containment case was opened: number is its number, code the alarm's kind or 0, raw a `CaseOpening`, detail its title.
+    case caseOpened = 70
+    /// A step of it was done, by `actor` or by the daemon: code is the step from 1, detail what shows it.
+    case caseStepDone = 71
+    /// A contact that was alerted has answered: raw is the contact's role.
+    case caseAnswered = 72
+    /// A contact was told, or could not be: code 0 told, 1 failed, raw is who and by which way, unit the attempt.
+    case caseNotified = 73
+    /// What is on hold was narrowed: raw is a `CaseScope`, detail the reason.
+    case caseScoped = 74
+    /// The case's time was written down: raw is a `CaseClock`; code says what it came to, see `CaseMoment`.
+    case caseClock = 75
+    /// Evidence for a step: code is the step from 1, raw the evidence, detail what it is.
+    case caseEvidence = 76
+    /// A pack that is on hold was scanned in: batch, row, raw is the scan.
+    case caseScanned = 77
+    /// The case was closed, by `actor`.
+    case caseClosed = 78
+    /// Something that belongs to the case happened besides; detail says what.
+    case caseNoted = 79
+    /// A person signed: code and number are the subject's, batch too where it is one, raw the `Signature`, detail what it
+    /// means.
+    case signed = 80
+    /// User name and password were not taken: code is a `SignatureRefusal`, raw the login where the machine has it, actor who
+    /// tried, detail for which command. Never the password.
+    case signatureRefused = 81
+    /// A login was locked after wrong passwords: raw is the login, number for how many minutes.
+    case signerLocked = 82
+
     /// Records were put into an archive, by `actor`: raw describes it and holds what they made of the line, number is the
     /// last batch in it, detail its folder.
     case archived = 54

@@ -1,3 +1,6 @@
+public import Alarms
+public import Containment
+
 /// What the core has to know of the line; made from the configuration.
 public struct LineSettings: Sendable, Hashable {
   /// The line's name; goes into every record.
@@ -14,17 +17,23 @@ public struct LineSettings: Sendable, Hashable {
   public var orderWindow: Int?
   /// `[challenge]`.
   public var challenge: Challenge
+  /// `[containment]`.
+  public var containment: Containment
   /// The live print feed; nil: there is none.
   public var printFeed: PrintFeed?
   /// The second way to stop, in words; nil: there is none.
   public var secondStop: String?
+  /// `[signatures]`.
+  public var signatures: Signatures
 
   /// Makes settings.
   public init(
     line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
     minimumGradeTenths: Int = 15, orderWindow: Int? = nil, challenge: Challenge = Challenge(),
-    printFeed: PrintFeed? = nil, secondStop: String? = nil
+    printFeed: PrintFeed? = nil, secondStop: String? = nil,
+    containment: Containment = Containment(), signatures: Signatures = Signatures()
   ) {
+    self.signatures = signatures
     self.line = line
     self.scanners = scanners
     self.stations = stations
@@ -34,6 +43,21 @@ public struct LineSettings: Sendable, Hashable {
     self.challenge = challenge
     self.printFeed = printFeed
     self.secondStop = secondStop
+    self.containment = containment
+  }
+
+  /// `[containment]`: what opens a case, and what is done in it.
+  public struct Containment: Sendable, Hashable {
+    /// Alarms that open a case when they are raised.
+    public var opensOn: Set<AlarmKind>
+    /// What is done in it.
+    public var playbook: Playbook
+
+    /// Makes the rule; as it stands, only people open cases.
+    public init(opensOn: Set<AlarmKind> = [], playbook: Playbook = Playbook()) {
+      self.opensOn = opensOn
+      self.playbook = playbook
+    }
   }
 
   /// `[challenge]`: the test with known bad packs that shows that each is rejected.
@@ -56,6 +80,28 @@ public struct LineSettings: Sendable, Hashable {
       self.everyHours = everyHours
       self.afterBatchStart = afterBatchStart
       self.timeout = timeout
+    }
+  }
+
+  /// `[signatures]`: what asks for an electronic signature, and how many wrong passwords lock a login.
+  public struct Signatures: Sendable, Hashable {
+    /// Whether closing a batch that does not balance needs a supervisor's.
+    public var closeUnbalanced: Bool
+    /// The roles of which one has to sign each release; empty: none.
+    public var release: [Role]
+    /// So many wrong passwords of one login within `lockMinutes` lock it, 1 to 20.
+    public var tries: Int
+    /// For so many minutes.
+    public var lockMinutes: UInt32
+
+    /// Makes the rules; as they stand, nothing asks for a signature.
+    public init(
+      closeUnbalanced: Bool = false, release: [Role] = [], tries: Int = 5, lockMinutes: UInt32 = 15
+    ) {
+      self.closeUnbalanced = closeUnbalanced
+      self.release = release
+      self.tries = tries
+      self.lockMinutes = lockMinutes
     }
   }
 

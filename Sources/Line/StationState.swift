@@ -76,6 +76,8 @@ struct StationState: Sendable {
   var challenge: Challenge?
   /// Wall time of the last one that was passed, milliseconds since 1970.
   var challengePassedAt: Int64?
+  /// In which run of a batch that was, 0 before the first; nil: none was passed.
+  var provenInRun: UInt32?
   /// Whether one was passed since the batch was started.
   var challengedSinceStart = false
   /// The last one failed, and none was passed since.

@@ -182,6 +182,9 @@ public final class RecordStore {
     }
   }
 
+  /// Which boot of the machine this is, as records carry it.
+  public var bootName: String { boot.description }
+
   private static func bootID() -> BootID {
     let descriptor = Glibc.open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return BootID(high: 0, low: 0) }

@@ -63,7 +63,7 @@ struct Watch: ParsableCommand {
     _ view: inout any StatusView, signals: Int32, wasConnected: inout Bool
   ) throws {
     var client = try ControlClient(path: options.socketPath)
-    try client.send(.watch)
+    try client.send(.watch(details: true))
     while true {
       switch try client.hear(
         as: StatusReply.self, milliseconds: Self.silenceMilliseconds, or: signals)

@@ -138,14 +138,6 @@ import Testing
       "\"aggregation\" is not built yet; this version has \"unit\""
     ),
     ("station.kind", "\"rework\"", "\"rework\" is not built yet; this version has \"unit\""),
-    (
-      "roles.shared", "[\"user:line1\"]",
-      "this is not built yet; leave the key out, or write shared = []"
-    ),
-    (
-      "containment.duration_minutes", "30",
-      "this is not built yet; leave the key out, or write duration_minutes = 60"
-    ),
   ])
   func whatIsNotBuiltIsRefusedAndNeverWithoutEffect(path: String, value: String, says: String) {
     let file = File([(path, value)])

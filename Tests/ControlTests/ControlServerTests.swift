@@ -10,8 +10,8 @@ import Testing
 struct ControlServerTests {
   @Test("a command is handled with the peer's name, and answered from another thread")
   func answer() throws {
-    let line = try TestLine { command, peer, passed, responder in
-      #expect(command == .lineStop(reason: "jam"))
+    let line = try TestLine { request, peer, passed, responder in
+      #expect(request.command == .lineStop(reason: "jam"))
       #expect(peer.uid == getuid())
       #expect(peer.name == "tester")
       #expect(peer.actor == "tester (\(getuid()))")
@@ -212,7 +212,7 @@ struct ControlServerTests {
     var watches: [Raw] = []
     for _ in 0..<ControlServer.Limits().connectionsOfOneUser {
       let raw = try Raw(path: line.path)
-      #expect(raw.send(Wire.line(request: .watch)))
+      #expect(raw.send(Wire.line(request: .watch())))
       #expect(!raw.readLine().isEmpty)
       watches.append(raw)
     }
@@ -285,8 +285,8 @@ struct ControlServerTests {
   func vanished() throws {
     let waiting = Mutex<[Responder]>([])
     let came = DispatchSemaphore(value: 0)
-    let line = try TestLine { command, _, _, responder in
-      if command == .status {
+    let line = try TestLine { request, _, _, responder in
+      if request.command == .status {
         responder.finish(.success(.done("x")))
       } else {
         waiting.withLock { $0.append(responder) }
@@ -332,13 +332,13 @@ struct ControlServerTests {
       responder.finish(.success(.done("x")))
     }
     var first = try ControlClient(path: line.path)
-    try first.send(.watch)
+    try first.send(.watch())
     #expect(try event(&first)?.alarms.active == 0)
     #expect(try first.hear(as: StatusReply.self, milliseconds: 100).isSilence)
     line.status.value.withLock { $0.alarms.active = 1 }
     #expect(try event(&first)?.alarms.active == 1)
     var second = try ControlClient(path: line.path)
-    try second.send(.watch)
+    try second.send(.watch())
     #expect(try event(&second)?.alarms.active == 1)
     line.server.stop()
     #expect(failure { _ = try second.hear(as: StatusReply.self, milliseconds: 10_000) } != nil)
@@ -351,7 +351,7 @@ struct ControlServerTests {
     limits.watchRepeatMilliseconds = 20
     let line = try TestLine(limits: limits) { _, _, _, _ in }
     var client = try ControlClient(path: line.path)
-    try client.send(.watch)
+    try client.send(.watch())
     for _ in 0..<3 { #expect(try event(&client) != nil) }
   }
 
@@ -375,7 +375,7 @@ struct ControlServerTests {
     server.start()
     defer { server.stop() }
     var client = try ControlClient(path: folder.path + "/control.sock")
-    try client.send(.watch)
+    try client.send(.watch())
     #expect(try event(&client) != nil)
     #expect(asked.withLock { $0 } >= 3)
   }
@@ -391,9 +391,9 @@ struct ControlServerTests {
     line.status.value.withLock { $0.line = String(repeating: "L", count: 30_000) }
     line.status.changes.store(true, ordering: .relaxed)
     let slow = try Raw(path: line.path)
-    #expect(slow.send(Wire.line(request: .watch)))
+    #expect(slow.send(Wire.line(request: .watch())))
     var quick = try ControlClient(path: line.path)
-    try quick.send(.watch)
+    try quick.send(.watch())
     // The slow one's socket is full after a few events; the daemon hangs up on it in time.
     var hungUp = false
     for _ in 0..<10_000 where !hungUp {

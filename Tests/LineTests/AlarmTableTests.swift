@@ -23,7 +23,9 @@ struct AlarmTableTests {
     39: "scanner_flooding", 40: "scanner_unframed", 41: "plc_epoch_missing",
     46: "packml_command_not_done", 47: "second_stop_failed", 48: "second_stop_unreachable",
     50: "challenge_failed", 51: "challenge_due", 52: "accept_not_followed", 53: "accept_late",
-    54: "duplicate_found", 60: "scanner_drifted", 61: "scanner_repeating",
+    54: "duplicate_found", 55: "signer_locked", 56: "containment_half_time",
+    57: "containment_late", 58: "containment_overrun", 59: "contact_not_reached",
+    60: "scanner_drifted", 61: "scanner_repeating",
   ]
 
   @Test("has every kind once, in the order of numbers, each with all its sentences")

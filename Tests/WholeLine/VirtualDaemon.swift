@@ -410,7 +410,7 @@ struct VirtualDaemon {
         case .order(let station, let order): if !post(order, station) { refused += 1 }
         case .reply(let id, let result): replied(id, result)
         case .notice(let notice): laws.note(notice)
-        case .secondStop: break
+        case .secondStop, .containment: break
         }
       }
       if refused > 0 {
@@ -501,7 +501,8 @@ extension VirtualDaemon.Life {
   /// Begins as `Composition.recover` and, after a storage fault, `LineLoop` do it.
   func begin(_ core: inout LineController) {
     core.begin(
-      detail: "virtual", recorded: RecordedSettings.encoded(core.settings), wall: beganWall)
+      detail: "virtual", recorded: RecordedSettings.encoded(core.settings), wall: beganWall,
+      now: beganAt, boot: "virtual")
     if let failedBefore { core.resume(after: failedBefore, now: beganAt, wall: beganWall) }
   }
 }

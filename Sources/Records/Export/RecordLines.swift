@@ -82,6 +82,8 @@ extension Line.Record {
       .alarmUnshelved, .alarmOutOfService, .alarmInService, .alarmRemarked:
       AlarmKind(rawValue: code)?.word ?? ""
     case .alarmFlood: code == 1 ? "begins" : "ends"
+    case .signed: Signature(encoded: raw)?.subject.word ?? ""
+    case .signatureRefused: SignatureRefusal(rawValue: code)?.phrase ?? ""
     case .serialChanged: SerialAct(rawValue: code)?.word ?? ""
     case .epoch, .linkUp: "epoch"
     default: ""
