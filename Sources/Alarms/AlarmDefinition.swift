@@ -52,9 +52,9 @@ public struct AlarmDefinition: Sendable, Hashable {
     case queue
     /// A login.
     case login
-    /// A containment case.
-    case containmentCase = "case"
-    /// The name of a contact.
+    /// The id of a containment case.
+    case containment = "case"
+    /// A contact of the configuration.
     case contact
   }
 
@@ -391,34 +391,35 @@ public struct AlarmDefinition: Sendable, Hashable {
       stopsLine: true, opensContainment: true, isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
       .signerLocked, "signer_locked", .medium, at: .login,
-      cause: "Wrong passwords came for a login, as many as signatures.tries.",
-      consequence: "The login signs nothing until its lock ends.",
+      cause: "Too many wrong passwords were given for a login, so it is locked for a time.",
+      consequence: "Nobody can sign by this login until then.",
       remedy:
         "Ask the person named whether it was he who mistyped; if not, somebody tries passwords: tell quality. It opens by itself.",
       isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
-      .containmentHalf, "containment_half_time", .medium, at: .containmentCase,
-      cause: "Half of a case's time is over, and it is open.",
-      consequence: "More people are told.",
+      .containmentHalf, "containment_half_time", .medium, at: .containment,
+      cause: "Half of a containment case's time is over.",
+      consequence: "Steps are open; at four fifths more people are told.",
       remedy: "See what is open with lineward containment show, and get those who have to do it.",
-      mayBeShelved: false),
+      isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
-      .containmentLate, "containment_late", .high, at: .containmentCase,
-      cause: "Four fifths of a case's time are over, and it is open.",
-      consequence: "More people are told.",
+      .containmentLate, "containment_late", .high, at: .containment,
+      cause: "Four fifths of a containment case's time are over.",
+      consequence: "Steps are open; when the time is over, that is on record.",
       remedy: "See what is open with lineward containment show, and get those who have to do it.",
-      mayBeShelved: false),
+      isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
-      .containmentOver, "containment_overrun", .highest, at: .containmentCase,
-      cause: "The time of a case is over, and it is open.",
-      consequence: "Running over is on record. Nothing is released or closed by itself.",
+      .containmentOver, "containment_overrun", .highest, at: .containment,
+      cause: "A containment case's time is over, and steps are open.",
+      consequence:
+        "It is on record that the case took longer; nothing is released or closed by itself.",
       remedy:
         "The case's time is over and nothing ends by itself: get quality and the plant's management, and finish the steps.",
-      mayBeShelved: false),
+      isAlwaysRecorded: true, mayBeShelved: false),
     AlarmDefinition(
       .contactNotReached, "contact_not_reached", .high, at: .contact,
-      cause: "A contact of a case could not be told by one of its ways, as often as it was tried.",
-      consequence: "Somebody who should know of the case may not.",
+      cause: "A contact could not be told of a containment case, after all tries.",
+      consequence: "Somebody who has to answer may not know of it.",
       remedy: "Reach them by telephone; mend the way named, with the journal."),
     AlarmDefinition(
       .scannerDrifted, "scanner_drifted", .medium, at: .scanner,

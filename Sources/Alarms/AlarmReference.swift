@@ -11,7 +11,7 @@ public enum AlarmReference {
       | column | what it says |
       |---|---|
       | number | `code` in records; never used again for something else |
-      | at | what its place is: the line, which has none, a station, a scanner, or a queue between devices and line |
+      | at | what its place is: the line, which has none, a station, a scanner, a queue between devices and line, a login, a containment case, or a contact |
       | priority | how soon a person has to act; *high* and *highest* sound the horn |
       | stops | what raises it takes the run permit. A stop waits for no delay, and nothing that is done to the alarm changes it |
       | latched | it stays when its cause has ended, until somebody resets it |
