@@ -98,15 +98,16 @@ final class Composition: Sendable {
       scanners: { Composition.scannerReplies(configuration, bank) }, wedges: wedges,
       plcs: { Composition.plcReplies(configuration, links, $0) },
       registers: { Composition.registersReplies(configuration, links) })
+    let status = StatusFeed { desk.status($0) }
     let server: ControlServer
     do throws(ControlServer.SocketError) {
       if let descriptor = ServiceManager.controlSocket() {
         server = ControlServer(
-          listening: descriptor, statusProvider: { desk.status($0) },
+          listening: descriptor, status: status,
           handler: { desk.handle($0, peer: $1, descriptor: $2, responder: $3) })
       } else {
         server = try ControlServer(
-          path: configuration.control.socket, statusProvider: { desk.status($0) },
+          path: configuration.control.socket, status: status,
           handler: { desk.handle($0, peer: $1, descriptor: $2, responder: $3) })
       }
     } catch {

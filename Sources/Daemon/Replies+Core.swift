@@ -6,7 +6,9 @@ internal import Records
 // From the core's words to those of the control socket.
 
 extension StatusReply {
+  /// With details.
   init(_ status: LineStatus) {
+    let moving = status.stations.compactMap { $0.plc?.inputs.contains(.conveyorMoving) }
     self.init(
       line: status.line, runPermit: status.permit,
       stopReasons: status.reasons.map { Int($0.rawValue) },
@@ -29,7 +31,10 @@ extension StatusReply {
           online: feed.isConnected, reason: feed.fault, badLines: feed.badLines,
           printedTwice: feed.printedTwice, unexpected: feed.unexpected, lost: feed.lost)
       },
-      alarms: AlarmCounts(active: status.alarms.count, unacknowledged: status.unacknowledged))
+      alarms: AlarmCounts(active: status.alarms.count, unacknowledged: status.unacknowledged),
+      alarmList: Array(
+        AlarmReply.worstFirst(status.alarms.map(AlarmReply.init)).prefix(StatusReply.alarmsMax)),
+      cases: [], conveyorMoving: moving.isEmpty ? nil : moving.contains(true))
   }
 }
 

@@ -229,7 +229,7 @@ struct CommandLineTests {
     line.server.stop()
     #expect(terminal.read(until: "NO CONNECTION"))
     let again = try ControlServer(
-      path: line.path, statusProvider: { [status = line.status] in $0(status.next()) },
+      path: line.path, status: StatusFeed { [status = line.status] in $0(status.next()) },
       handler: { _, _, _, _ in })
     line.status.value.withLock { $0.alarms.active = 5 }
     again.start()
