@@ -41,6 +41,11 @@ public struct KeyDecoder: Sendable {
       }
       return nil
     case .sequence(let length):
+      // Another one begins: the first never ended.
+      if byte == 0x1B {
+        state = .escape
+        return nil
+      }
       // Parameters and intermediates up to one final byte (ECMA-48, 5.4).
       guard (0x40...0x7E).contains(byte) else {
         state = length < Self.sequenceLengthMax ? .sequence(length: length + 1) : .ground

@@ -103,6 +103,7 @@ extension CaseSummary {
   /// Seconds as minutes and seconds: `61:05`.
   static func minutes(_ seconds: Int) -> String {
     let rest = String(seconds.magnitude % 60)
-    return (seconds < 0 ? "-" : "") + "\(seconds.magnitude / 60):" + (rest.count < 2 ? "0" : "") + rest
+    return (seconds < 0 ? "-" : "") + "\(seconds.magnitude / 60):" + (rest.count < 2 ? "0" : "")
+      + rest
   }
 }

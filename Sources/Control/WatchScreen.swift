@@ -147,7 +147,8 @@ public struct WatchScreen: Sendable {
   /// The single next thing to do, as a sentence.
   public var next: String {
     if lost != nil {
-      return "Find out why the daemon does not answer: systemctl status lineward. The line stands without it."
+      return
+        "Find out why the daemon does not answer: systemctl status lineward. The line stands without it."
     }
     guard let status else { return "Wait for the daemon's first answer." }
     return status.next
@@ -194,21 +195,23 @@ public struct WatchScreen: Sendable {
     }
     if let lost {
       lines.append(
-        ScreenLine(bar: " NO CONNECTION, what stands here is old. \(plain(lost))", .reverse, columns))
+        ScreenLine(
+          bar: " NO CONNECTION, what stands here is old. \(plain(lost))", .reverse, columns))
     }
     lines += wrapped("NEXT: ", next, columns, linesMax: roomy ? 2 : 1, style: .bold)
     return lines
   }
 
   private var state: (String, ScreenStyle) {
+    if lost != nil { return ("NO CONNECTION", .reverse) }
     guard let status else { return ("WAITING", .reverse) }
-    let (word, good) = status.state
-    return (word, lost != nil ? .reverse : good ? .goodBar : .badBar)
+    let (word, isGood) = status.state
+    return (word, isGood ? .goodBar : .badBar)
   }
 
   private var reason: String {
     guard let status else { return lost == nil ? "for the daemon" : "" }
-    return status.stateReason
+    return lost == nil ? status.stateReason : "last seen \(status.state.word)"
   }
 
   // MARK: Panes
@@ -252,7 +255,9 @@ public struct WatchScreen: Sendable {
   private func cut(_ lines: [ScreenLine], to height: Int, _ pane: Pane) -> [ScreenLine] {
     guard lines.count > height, height > 1 else { return Array(lines.prefix(height)) }
     let last = lines.lastIndex(where: \.isSelected) ?? 0
-    let start = min(max(1, last - (height - 3)), lines.count - (height - 1))
+    // All of what is selected where that fits, otherwise its beginning.
+    let first = max(1, lines.firstIndex(where: \.isSelected) ?? 1)
+    let start = min(max(1, last - (height - 3)), first, lines.count - (height - 1))
     var shown = [lines[0]] + lines[start...].prefix(height - 1)
     let below = lines.count - (start + height - 1)
     if below > 0 {
@@ -412,7 +417,8 @@ public struct WatchScreen: Sendable {
   private func foot(_ columns: Int) -> ScreenLine {
     if let question {
       return ScreenLine(
-        bar: " Acknowledge \(plain(question.id)), occurrence \(question.occurrence)? y yes, any other key no",
+        bar:
+          " Acknowledge \(plain(question.id)), occurrence \(question.occurrence)? y yes, any other key no",
         .reverse, columns)
     }
     if !note.isEmpty { return ScreenLine(" \(plain(note))", .bold) }

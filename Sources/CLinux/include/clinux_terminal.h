@@ -32,6 +32,12 @@ static inline int clinux_terminal_pair(int *inner, int rows, int columns) {
   return outer;
 }
 
+// Gives a pseudo-terminal another size, as a person does to a window.
+static inline int clinux_terminal_resize(int outer, int rows, int columns) {
+  struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+  return ioctl(outer, TIOCSWINSZ, &size) < 0 ? -errno : 0;
+}
+
 static inline int clinux_terminal_signals(sigset_t *set) {
   const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
   sigemptyset(set);
