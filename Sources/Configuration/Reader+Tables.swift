@@ -9,6 +9,7 @@ extension Reader {
     let minFree = number(only("storage"), "storage.min_free_mb")
     let heads = heads(only("storage"))
     let socket = text(only("control"), "control.socket")
+    let web = web(only("web"))
     let roles = roles(only("roles"))
     let scanners = all("scanner").map { scanner($0) }
     let plcs = all("plc").map { plc($0) }
@@ -28,7 +29,8 @@ extension Reader {
     let challenge = challenge(only("challenge"))
     let secondStop = secondStop(only("second_stop"))
     let minutes = number(only("containment"), "containment.duration_minutes")
-    guard let line, let directory, let minFree, let heads, let socket, let roles, let grade,
+    guard let line, let directory, let minFree, let heads, let socket, let web, let roles,
+      let grade,
       let order, let window, let feed, let limits, let challenge, let minutes
     else {
       return nil
@@ -38,7 +40,7 @@ extension Reader {
       storage: .init(
         directory: directory, minFree: Int64(minFree) * 1_000_000, headsFile: heads.file,
         headsCommand: heads.command, headsTimeout: heads.timeout),
-      control: .init(socket: socket),
+      control: .init(socket: socket), web: web,
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
       orderWindow: order == "printed" ? window : nil, printFeed: feed, limits: limits,
@@ -46,6 +48,43 @@ extension Reader {
   }
 
   // MARK: One table
+
+  /// What stands in `[web]`; nil after a problem, nil in it where there is no web view.
+  private mutating func web(_ table: Table) -> Configuration.Web?? {
+    guard let listen = text(table, "web.listen") else { return nil }
+    if listen.isEmpty { return .some(nil) }
+    if listen.hasPrefix("unix:") {
+      let path = String(listen.dropFirst(5))
+      if path.hasPrefix("/"), path.utf8.count <= 107 { return .unix(path: path) }
+    } else if let colon = listen.lastIndex(of: ":"),
+      let port = UInt16(listen[listen.index(after: colon)...]), port > 0
+    {
+      var address = listen[..<colon]
+      let isBracketed = address.first == "[" && address.last == "]"
+      if isBracketed { address = address.dropFirst().dropLast() }
+      if isInDigits(String(address)), isBracketed == address.contains(":") {
+        if address == "::1" || isLoopback(address) {
+          return .tcp(address: String(address), port: port)
+        }
+        fail(
+          "web.listen", line: table.line(of: "listen"),
+          "\(Key.quoted(listen)) is not this machine alone, and the web view has no password; write \"127.0.0.1:\(port)\" "
+            + "and put a proxy with one before it")
+        return nil
+      }
+    }
+    fail(
+      "web.listen", line: table.line(of: "listen"),
+      "\(Key.quoted(listen)) names no place to listen; write e.g. \"127.0.0.1:8780\", \"[::1]:8780\", or "
+        + "\"unix:/run/lineward-web/web.sock\" with a whole path of at most 107 bytes")
+    return nil
+  }
+
+  /// Whether an IPv4 address in digits is one of 127.0.0.0/8.
+  private func isLoopback(_ address: Substring) -> Bool {
+    let parts = address.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+  }
 
   private mutating func challenge(_ table: Table) -> Configuration.Challenge? {
     let packs = texts(table, "challenge.packs")

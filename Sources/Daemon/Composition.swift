@@ -115,6 +115,36 @@ final class Composition: Sendable {
       throw ExitCode(73)
     }
 
+    let metricsQueue = DispatchQueue(label: "lineward.metrics", qos: .utility)
+    let web: WebServer?
+    do throws(ControlServer.SocketError) {
+      web = try configuration.web.map { place throws(ControlServer.SocketError) in
+        try WebServer(
+          place: WebServer.Place(place), status: status,
+          metrics: { answer in
+            loop.send(
+              .look { core in
+                let status = core.status
+                // The disk may take its time.
+                metricsQueue.async {
+                  answer(
+                    Metrics(
+                      status: status, counts: loop.metrics,
+                      links: configuration.plcs.indices.map {
+                        (configuration.plcs[$0].name, links.health(of: $0))
+                      },
+                      scanners: Array(zip(configuration.scanners.map(\.name), bank.health)),
+                      directory: configuration.storage.directory
+                    ).text)
+                }
+              })
+          })
+      }
+    } catch {
+      logger.critical("\(error.description)")
+      throw ExitCode(73)
+    }
+
     for remark in configuration.remarks { logger.warning("\(path): \(remark)") }
     loop.start()
     for link in links.all where !link.start() {
@@ -130,6 +160,7 @@ final class Composition: Sendable {
       throw ExitCode(71)
     }
     server.start()
+    web?.start()
     logger.notice(
       "Lineward \(LinewardDaemon.version) runs line \(configuration.line.id); the permit is 0 until line release",
       metadata: ["message-id": "\(MessageID.started.text)"])
@@ -158,6 +189,7 @@ final class Composition: Sendable {
     surroundings.stop()
     secondStopWatch?.cancel()
     keeper.stop()
+    web?.stop()
     server.stop()
     // The permit falls and is recorded first; then the links tell the PLC and go.
     let stopped = DispatchSemaphore(value: 0)
@@ -441,6 +473,15 @@ final class Composition: Sendable {
           "the \(name) stands still; the watchdog is not fed",
           metadata: ["message-id": "\(MessageID.loopStandsStill.text)"])
       })
+  }
+}
+
+extension WebServer.Place {
+  init(_ place: Configuration.Web) {
+    switch place {
+    case .tcp(let address, let port): self = .tcp(address: address, port: port)
+    case .unix(let path): self = .unix(path: path)
+    }
   }
 }
 

@@ -64,7 +64,8 @@ public final class ControlServer: @unchecked Sendable {
   private var detailedNews: StatusNews
   private var stopped = false
 
-  private struct OwnSocket {
+  /// A socket file that this process made, so that it removes no other one.
+  struct OwnSocket: Sendable {
     var path: String
     var device: UInt64
     var inode: UInt64
@@ -153,20 +154,23 @@ public final class ControlServer: @unchecked Sendable {
 
   // MARK: Socket
 
-  private static func openSocket(path: String) throws(SocketError) -> (Int32, OwnSocket) {
-    func failed(_ what: String, _ code: Int32) -> SocketError {
+  /// Makes a listening socket at `path`, mode 0660, as `what`, which `key` of the configuration names.
+  static func openSocket(
+    path: String, what: String = "Control socket", key: String = "[control] socket"
+  ) throws(SocketError) -> (Int32, OwnSocket) {
+    func failed(_ why: String, _ code: Int32) -> SocketError {
       SocketError(
-        description: "Control socket \(path): \(what): \(String(cString: strerror(code))).")
+        description: "\(what) \(path): \(why): \(String(cString: strerror(code))).")
     }
     var device: UInt64 = 0
     var inode: UInt64 = 0
     switch clinux_path_kind(path, &device, &inode) {
     case 0: break
     case 1:
-      if try answers(path: path) {
+      if try answers(path: path, what) {
         throw SocketError(
-          description: "Control socket \(path): another daemon answers there; stop that one first, "
-            + "or give this one another [control] socket.")
+          description: "\(what) \(path): another daemon answers there; stop that one first, "
+            + "or give this one another \(key).")
       }
       guard unlink(path) == 0 || errno == ENOENT else {
         throw failed("the stale socket there cannot be removed", errno)
@@ -174,8 +178,8 @@ public final class ControlServer: @unchecked Sendable {
     case let code where code < 0: throw failed("it cannot be looked at", -code)
     default:
       throw SocketError(
-        description: "Control socket \(path): something that is no socket stands there; remove it, "
-          + "or give another [control] socket.")
+        description: "\(what) \(path): something that is no socket stands there; remove it, "
+          + "or give another \(key).")
     }
     let descriptor = clinux_socket_unix()
     guard descriptor >= 0 else { throw failed("no socket can be made", -descriptor) }
@@ -197,12 +201,12 @@ public final class ControlServer: @unchecked Sendable {
   }
 
   /// Whether a live process listens on the socket at `path`.
-  private static func answers(path: String) throws(SocketError) -> Bool {
+  private static func answers(path: String, _ what: String) throws(SocketError) -> Bool {
     let probe = clinux_socket_unix()
     guard probe >= 0 else {
       throw SocketError(
         description:
-          "Control socket \(path): no socket can be made to look whether a daemon answers "
+          "\(what) \(path): no socket can be made to look whether a daemon answers "
           + "there: \(String(cString: strerror(-probe))).")
     }
     defer { close(probe) }
@@ -211,7 +215,7 @@ public final class ControlServer: @unchecked Sendable {
     return code != -ECONNREFUSED && code != -ENOENT
   }
 
-  private static func remove(_ socket: OwnSocket) {
+  static func remove(_ socket: OwnSocket) {
     var device: UInt64 = 0
     var inode: UInt64 = 0
     guard clinux_path_kind(socket.path, &device, &inode) == 1, device == socket.device,

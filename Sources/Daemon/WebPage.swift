@@ -1,0 +1,255 @@
+/// The page of the web view, whole: what it shows it gets from `/events`, and it asks for nothing else.
+///
+/// Sizes hang on the height of the window, so that what can be read on a small monitor can be read from further away on a
+/// large one. Texts go into the page as text and never as markup.
+enum WebPage {
+  /// The page as an answer; its own style and script are told from any other by a number used once (CSP 3, 8.3).
+  static func answer() -> [UInt8] {
+    var random = SystemRandomNumberGenerator()
+    let nonce = String(random.next(), radix: 36) + String(random.next(), radix: 36)
+    let policy =
+      "default-src 'none'; style-src 'nonce-\(nonce)'; script-src 'nonce-\(nonce)'; connect-src 'self'; "
+      + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return WebAnswer.whole(
+      type: "text/html; charset=utf-8",
+      """
+      <!DOCTYPE html>
+      <html lang="en">
+      <head>
+      <meta charset="utf-8">
+      <meta name="viewport" content="width=device-width">
+      <title>Lineward</title>
+      <link rel="icon" href="data:,">
+      <style nonce="\(nonce)">\(style)</style>
+      </head>
+      \(body)
+      <script nonce="\(nonce)">\(script)</script>
+      </html>
+
+      """, fields: [("Content-Security-Policy", policy)])
+  }
+
+  private static let body = """
+    <body class="waiting">
+    <header><b id="line">Lineward</b><span id="batch"></span><time id="clock"></time></header>
+    <div id="old" hidden><b>NO CONNECTION</b> what stands here is old<span id="age"></span></div>
+    <section id="state"><h1 id="word">WAITING</h1><div><p id="reason">for the daemon</p><p id="remedy"></p></div></section>
+    <section id="next"><b>NEXT</b><p id="todo"></p></section>
+    <main>
+    <section id="left">
+    <div id="progress" hidden><div id="bar"><div id="done"></div></div><p id="count"></p></div>
+    <table id="stations"></table>
+    </section>
+    <section id="right">
+    <div id="cases"></div>
+    <h2 id="alarmhead"></h2>
+    <div id="alarms"></div>
+    </section>
+    </main>
+    <noscript>This page needs JavaScript; without it, use: lineward watch</noscript>
+    </body>
+    """
+
+  private static let style = """
+    :root{--back:#0b0e13;--panel:#151a22;--line:#2a323f;--text:#f2f5f9;--soft:#a9b4c4;--red:#c8102e;--redtext:#ff8080;
+    --green:#0b7a3b;--greentext:#6fe39a;--amber:#ffc94d}
+    *{box-sizing:border-box;margin:0;padding:0}
+    [hidden]{display:none!important}
+    html{font-size:clamp(11px,2.5vh,40px)}
+    body{background:var(--back);color:var(--text);font-family:"DejaVu Sans","Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;
+    height:100vh;display:flex;flex-direction:column;gap:.6rem;padding:.7rem 1rem;overflow:hidden;line-height:1.25;
+    font-variant-numeric:tabular-nums}
+    header{display:flex;align-items:baseline;gap:1.6rem;color:var(--soft);white-space:nowrap;overflow:hidden}
+    header b{color:var(--text);font-size:1.4rem}
+    header span{flex:1;overflow:hidden;text-overflow:ellipsis}
+    #old{background:repeating-linear-gradient(45deg,#ffc94d,#ffc94d 2rem,#ffdd8a 2rem,#ffdd8a 4rem);color:#000;
+    padding:.5rem 1rem;font-size:1.7rem;border-radius:.4rem}
+    body.old main,body.old #next,body.old #state{filter:grayscale(1);opacity:.45}
+    #state{display:flex;align-items:center;gap:2rem;background:#3a4353;border-radius:.5rem;padding:.5rem 1.6rem;min-height:7.4rem}
+    body.good #state{background:var(--green)}
+    body.bad #state{background:var(--red)}
+    h1{font-size:clamp(2.6rem,11vw,5.6rem);line-height:1;letter-spacing:.02em;font-weight:800}
+    #state div{flex:1;min-width:0}
+    #reason{font-size:1.6rem;font-weight:700;overflow-wrap:anywhere}
+    #remedy{font-size:1.15rem;margin-top:.2rem}
+    #next{display:flex;gap:1rem;align-items:baseline;background:var(--panel);border-left:.5rem solid var(--amber);
+    border-radius:.3rem;padding:.5rem 1rem;font-size:1.5rem}
+    #next b{color:var(--amber)}
+    #next p{overflow-wrap:anywhere}
+    main{flex:1;min-height:0;display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:1rem}
+    main section{min-height:0;overflow:hidden;display:flex;flex-direction:column;gap:.6rem}
+    #progress,#stations,.case,.alarm{background:var(--panel);border-radius:.4rem}
+    #progress{padding:.6rem 1rem}
+    #bar{height:1.1rem;background:#2a323f;border-radius:.55rem;overflow:hidden}
+    #done{height:100%;width:0;background:#4d9bff}
+    #count{margin-top:.3rem;color:var(--soft)}
+    table{border-collapse:collapse;width:100%}
+    th,td{padding:.32rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+    th{color:var(--soft);font-weight:400;font-size:.85rem}
+    th:first-child,td:first-child{text-align:left;font-weight:700;overflow:hidden;text-overflow:ellipsis;max-width:11rem}
+    td.note{color:var(--soft);font-weight:400;font-size:.9rem;white-space:normal;max-width:none;border-bottom-width:2px}
+    .offline{color:var(--redtext);font-weight:800}
+    .online{color:var(--greentext)}
+    h2{font-size:1.15rem;color:var(--soft);font-weight:400}
+    .alarm{padding:.45rem 1rem;border-left:.5rem solid #5b6778}
+    .alarm.waits.medium,.alarm.waits.low{border-color:var(--amber)}
+    .alarm.waits.high,.alarm.waits.highest{border-color:var(--red)}
+    .alarm b{overflow-wrap:anywhere}
+    .alarm small,.case small{color:var(--soft);font-size:.85rem}
+    .alarm p{overflow-wrap:anywhere}
+    .alarm .do{color:var(--amber)}
+    #alarms,#cases{display:flex;flex-direction:column;gap:.5rem;overflow:hidden}
+    #cases{flex:none}
+    .case{padding:.6rem 1rem;border:.15rem solid var(--red)}
+    .case .top{display:flex;justify-content:space-between;gap:1rem;align-items:baseline}
+    .case .time{font-size:2.3rem;font-weight:800;white-space:nowrap}
+    .case.over .time{background:var(--red);padding:0 .6rem;border-radius:.3rem}
+    .case ol{list-style:none;margin:.3rem 0}
+    .case li{display:flex;gap:.7rem;padding:.1rem 0}
+    .case li span:nth-child(2){flex:1;min-width:0}
+    .case li.done{color:var(--greentext)}
+    .case li.overdue{color:var(--redtext);font-weight:800}
+    .case .do{color:var(--amber);font-size:1.15rem}
+    @media(max-width:900px){html{font-size:15px}body{height:auto;overflow:auto}main{display:block}main section{margin-bottom:.6rem;overflow:auto}
+    #state{flex-wrap:wrap;gap:.4rem;padding:.8rem}h1{font-size:3rem}}
+    """
+
+  private static let script = """
+    "use strict";
+    const $ = id => document.getElementById(id);
+    const make = (tag, text, kind) => {
+      const one = document.createElement(tag);
+      if (text !== undefined) one.textContent = text;
+      if (kind) one.className = kind;
+      return one;
+    };
+    const number = n => String(n).replace(/\\B(?=(\\d{3})+$)/g, ",");
+    const minutes = s => (s < 0 ? "-" : "") + Math.floor(Math.abs(s) / 60) + ":" + String(Math.abs(s) % 60).padStart(2, "0");
+    const silenceAllowed = 15000;
+    let status = null, heardAt = performance.now(), stream = null;
+
+    const connect = () => {
+      if (stream) stream.close();
+      stream = new EventSource("/events");
+      stream.onmessage = event => {
+        let next;
+        try { next = JSON.parse(event.data); } catch { return; }
+        status = next;
+        heardAt = performance.now();
+        show();
+      };
+      // A refusal ends an EventSource for good, so it is always made anew.
+      stream.onerror = () => { stream.close(); setTimeout(connect, 2000); };
+    };
+
+    const show = () => {
+      const words = status.words;
+      document.title = status.line + " " + words.state;
+      $("line").textContent = "Line " + status.line;
+      const batch = status.batch;
+      $("batch").textContent = batch
+        ? "Batch " + batch.id + "   " + batch.state + "   GTIN " + batch.gtin + "   lot " + batch.lot + "   expiry "
+          + batch.expiry.replace(/^(..)(..)(..)$/, "$1-$2-$3")
+        : "No batch at work";
+      $("word").textContent = words.state;
+      $("reason").textContent = words.reason;
+      $("remedy").textContent = words.remedy === words.next ? "" : words.remedy;
+      $("todo").textContent = words.next;
+      $("progress").hidden = !batch;
+      if (batch) {
+        const share = batch.pool > 0 ? batch.commissioned / batch.pool : 0;
+        $("done").style.width = 100 * Math.min(1, share) + "%";
+        $("count").textContent = number(batch.commissioned) + " of " + number(batch.pool) + " serials commissioned ("
+          + (Math.floor(share * 1000) / 10).toFixed(1) + " %)";
+      }
+      const head = make("tr");
+      for (const name of ["station", "units", "accepted", "rejected", "passed", "in doubt", "scanner", "PLC"])
+        head.append(make("th", name));
+      const rows = [head];
+      status.stations.forEach((station, index) => {
+        const row = make("tr");
+        row.append(make("td", station.name));
+        for (const key of ["units", "accepted", "rejected", "passed", "in_doubt"])
+          row.append(make("td", number(station[key])));
+        for (const key of ["scanner", "plc"]) row.append(make("td", station[key], station[key]));
+        rows.push(row);
+        const notes = words.stations[index] || [];
+        if (notes.length) {
+          const note = make("td", notes.join("; "), "note");
+          note.colSpan = 8;
+          const extra = make("tr");
+          extra.append(note);
+          rows.push(extra);
+        }
+      });
+      $("stations").replaceChildren(...rows);
+      showAlarms();
+      tick();
+    };
+
+    const showAlarms = () => {
+      const counts = status.alarms;
+      $("alarmhead").textContent = counts.active || counts.unacknowledged
+        ? "Alarms: " + counts.active + " active, " + counts.unacknowledged + " to acknowledge" : "No alarms";
+      const cards = (status.alarm_list || []).map(alarm => {
+        const waits = ["unacknowledged", "returned", "latched_unacknowledged"].includes(alarm.state);
+        const card = make("div", undefined, "alarm " + (waits ? "waits " : "") + alarm.priority);
+        card.append(make("b", alarm.message));
+        card.append(make("p", alarm.remedy || "", waits ? "do" : ""));
+        card.append(make("small", alarm.priority + "  " + alarm.id + " #" + alarm.occurrence + "  "
+          + alarm.raised_at.slice(11, 19) + "  " + alarm.state.replaceAll("_", " ")));
+        return card;
+      });
+      $("alarms").replaceChildren(...cards);
+      // Whole cards only, and a word for those that find no room.
+      const room = $("alarms");
+      let left = 0;
+      while (room.lastChild && room.scrollHeight > room.clientHeight + 1 && room.children.length > 1) {
+        room.lastChild.remove();
+        left += 1;
+      }
+      left += Math.max(0, counts.active - cards.length);
+      if (left) $("alarmhead").textContent += "; " + left + " not shown here: lineward alarms";
+    };
+
+    const showCases = seconds => {
+      const cards = (status.cases || []).map(one => {
+        const elapsed = one.elapsed_seconds + seconds;
+        const left = one.duration_seconds - elapsed;
+        const card = make("div", undefined, "case" + (left < 0 ? " over" : ""));
+        const top = make("div", undefined, "top");
+        const title = make("div");
+        title.append(make("b", "Containment " + one.id), make("p", one.title));
+        top.append(title, make("span", left < 0 ? "OVER BY " + minutes(-left) : minutes(left) + " left", "time"));
+        card.append(top);
+        const steps = make("ol");
+        for (const step of one.steps) {
+          const overdue = step.state === "overdue" || (step.state === "open" && elapsed > step.deadline_seconds);
+          const item = make("li", undefined, step.state === "done" ? "done" : overdue ? "overdue" : "");
+          item.append(make("span", step.state === "done" ? "\\u2713" : overdue ? "!" : "\\u25cb"),
+            make("span", step.number + " " + step.name),
+            make("span", step.state === "done" ? "done" : step.owner + ", by " + minutes(step.deadline_seconds)));
+          steps.append(item);
+        }
+        card.append(steps);
+        if (one.next) card.append(make("p", one.next + (one.next_owner ? " (" + one.next_owner + ")" : ""), "do"));
+        return card;
+      });
+      $("cases").replaceChildren(...cards);
+    };
+
+    const tick = () => {
+      const silent = performance.now() - heardAt;
+      const old = silent > silenceAllowed;
+      document.body.className = (status ? (status.words.good ? "good" : "bad") : "waiting") + (old ? " old" : "");
+      $("old").hidden = !old;
+      $("age").textContent = status ? ", from " + minutes(Math.floor(silent / 1000)) + " min ago" : "";
+      if (old) document.title = "NO CONNECTION";
+      $("clock").textContent = new Date().toISOString().slice(0, 19) + "Z";
+      // A clock that nobody confirms does not go on.
+      if (status && !old) showCases(Math.floor(silent / 1000));
+    };
+    setInterval(tick, 500);
+    connect();
+    """
+}
