@@ -151,6 +151,11 @@ nspawn-test: packages ## the installed service under real systemd, in a containe
 vm-test: packages ## the installed service in a virtual machine, with USB scanners that come and go; needs root
 	Tests/system/vm-test
 
+.PHONY: web-test
+web-test: build ## the web view in a headless Chromium, beside daemon and simulated line; writes docs/images
+	@command -v chromium >/dev/null || $(MAKE) packages PACKAGES="chromium fonts-dejavu-core"
+	Tests/system/web-test --programs $(DEBUG) --images docs/images
+
 .PHONY: install
 install: packages ## the programs and their files below DESTDIR
 	swift build -c release --static-swift-stdlib --product linewardd

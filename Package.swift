@@ -113,7 +113,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DaemonTests",
-      dependencies: ["Daemon", "Configuration", "Devices", "Line", "Alarms", "Records", logging],
+      dependencies: [
+        "Daemon", "Configuration", "Devices", "Line", "Alarms", "PLCLink", "Records", logging,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "LineTests", dependencies: ["Line", "Alarms", "Threads"], swiftSettings: strict),

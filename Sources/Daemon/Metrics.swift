@@ -56,7 +56,7 @@ struct Metrics {
           counts.verdicts(station: index, verdict),
           [
             ("station", station.name), ("verdict", "\(verdict.rawValue)"),
-            ("reason", verdict.phrase),
+            ("reason", Self.label(verdict.phrase)),
           ])
       }
     }
@@ -70,7 +70,7 @@ struct Metrics {
       for outcome in Outcome.allCases {
         out.sample(
           counts.outcomes(station: index, outcome),
-          [("station", station.name), ("outcome", outcome.phrase)])
+          [("station", station.name), ("outcome", Self.word(outcome))])
       }
       out.sample(
         counts.outcomes(station: index, nil), [("station", station.name), ("outcome", "missing")])
@@ -85,6 +85,22 @@ struct Metrics {
       "lineward_scan_to_verdict_seconds", .histogram,
       "Time from a read to its verdict at the PLC link.")
     out.times(counts.scanToVerdict)
+  }
+
+  /// A phrase as one word of a label.
+  private static func label(_ phrase: String) -> String {
+    String(phrase.map { $0 == " " ? "_" : $0 })
+  }
+
+  private static func word(_ outcome: Outcome) -> String {
+    switch outcome {
+    case .passed: "passed"
+    case .rejected: "rejected"
+    case .rejectNotSeen: "reject_not_seen"
+    case .lost: "lost"
+    case .takenByHand: "taken_by_hand"
+    case .noVerdictInTime: "no_verdict_in_time"
+    }
   }
 
   private func alarms(_ out: inout Exposition) {

@@ -28,6 +28,11 @@ final class WebConnection {
   /// Bytes that came behind the request and were thrown away.
   private var surplus = 0
 
+  /// Whether more may have come than a request.
+  private var lingers = false
+
+  /// So long a client may take to close that has sent more.
+  private static let lingerMilliseconds: UInt64 = 2000
   /// So much more than a request is read before a client is dropped.
   private static let surplusMax = 64 * 1024
 
@@ -72,10 +77,12 @@ final class WebConnection {
     }
     do throws(WebRefusal) {
       guard let request = try reader.take(bytes) else { return }
+      lingers = reader.hasSurplus
       wants = .nothing
       movedAt = ControlServer.milliseconds
       server.received(request, on: self)
     } catch {
+      lingers = true
       finish(WebAnswer.refusal(error))
     }
   }
@@ -132,9 +139,10 @@ final class WebConnection {
       nextEvent = nil
       output = event
     }
-    // The client closes when it has read the end. Closing first would take away what it has not read, where it sent more
-    // than was asked (RFC 9112, 9.6).
-    if ending, !closed { shutdown(descriptor, Int32(SHUT_WR)) }
+    guard ending, !closed else { return }
+    // Closing takes away what the client has not read, where it sent more than was read of it (RFC 9112, 9.6): then its
+    // turn comes first, for a while.
+    if lingers { shutdown(descriptor, Int32(SHUT_WR)) } else { drop() }
   }
 
   /// Drops a client that does not do its part in time, and says so where the loop does not do its.
@@ -158,7 +166,12 @@ final class WebConnection {
       // Nothing to send is the loop's silence, which the page sees by itself.
       if sent < output.count, waited >= UInt64(server.limits.stalledMilliseconds) { drop() }
     case .nothing:
-      if waited >= UInt64(server.limits.stalledMilliseconds) { drop() }
+      if waited
+        >= (sent < output.count
+          ? UInt64(server.limits.stalledMilliseconds) : Self.lingerMilliseconds)
+      {
+        drop()
+      }
     }
   }
 

@@ -8,7 +8,7 @@ enum WebPage {
     var random = SystemRandomNumberGenerator()
     let nonce = String(random.next(), radix: 36) + String(random.next(), radix: 36)
     let policy =
-      "default-src 'none'; style-src 'nonce-\(nonce)'; script-src 'nonce-\(nonce)'; connect-src 'self'; "
+      "default-src 'none'; style-src 'nonce-\(nonce)'; script-src 'nonce-\(nonce)'; connect-src 'self'; img-src data:; "
       + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     return WebAnswer.whole(
       type: "text/html; charset=utf-8",
@@ -38,7 +38,7 @@ enum WebPage {
     <main>
     <section id="left">
     <div id="progress" hidden><div id="bar"><div id="done"></div></div><p id="count"></p></div>
-    <table id="stations"></table>
+    <div id="stations"></div>
     </section>
     <section id="right">
     <div id="cases"></div>
@@ -77,23 +77,31 @@ enum WebPage {
     #next b{color:var(--amber)}
     #next p{overflow-wrap:anywhere}
     main{flex:1;min-height:0;display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:1rem}
+    main.calm{grid-template:auto auto/minmax(0,1fr);align-content:start}
+    .calm .few .counts span{font-size:3.6rem}
     main section{min-height:0;overflow:hidden;display:flex;flex-direction:column;gap:.6rem}
-    #progress,#stations,.case,.alarm{background:var(--panel);border-radius:.4rem}
+    #progress,.case,.alarm{background:var(--panel);border-radius:.4rem}
     #progress{padding:.6rem 1rem}
     #bar{height:1.1rem;background:#2a323f;border-radius:.55rem;overflow:hidden}
     #done{height:100%;width:0;background:#4d9bff}
     #count{margin-top:.3rem;color:var(--soft)}
-    table{border-collapse:collapse;width:100%}
-    th,td{padding:.32rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-    th{color:var(--soft);font-weight:400;font-size:.85rem}
-    th:first-child,td:first-child{text-align:left;font-weight:700;overflow:hidden;text-overflow:ellipsis;max-width:11rem}
-    td.note{color:var(--soft);font-weight:400;font-size:.9rem;white-space:normal;max-width:none;border-bottom-width:2px}
+    #stations{display:flex;flex-direction:column;gap:.5rem;overflow:hidden;background:none}
+    .station{background:var(--panel);border-radius:.4rem;padding:.5rem 1rem}
+    .station .top{display:flex;gap:1.2rem;align-items:baseline}
+    .station .top b{flex:1;font-size:1.2rem;overflow-wrap:anywhere}
+    .counts{display:grid;grid-template-columns:repeat(5,minmax(0,1fr));gap:.4rem;margin:.2rem 0}
+    .counts span{display:block;font-size:1.25rem;font-weight:700;white-space:nowrap}
+    .few .counts span{font-size:2.1rem;line-height:1.1}
+    .counts small,.station p{color:var(--soft);font-size:.85rem}
+    .counts .rejected{color:var(--amber)}
+    .counts .doubt{color:var(--redtext)}
     .offline{color:var(--redtext);font-weight:800}
     .online{color:var(--greentext)}
     h2{font-size:1.15rem;color:var(--soft);font-weight:400}
     .alarm{padding:.45rem 1rem;border-left:.5rem solid #5b6778}
     .alarm.waits.medium,.alarm.waits.low{border-color:var(--amber)}
     .alarm.waits.high,.alarm.waits.highest{border-color:var(--red)}
+    .alarm b,.alarm p{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow:hidden}
     .alarm b{overflow-wrap:anywhere}
     .alarm small,.case small{color:var(--soft);font-size:.85rem}
     .alarm p{overflow-wrap:anywhere}
@@ -106,6 +114,7 @@ enum WebPage {
     .case.over .time{background:var(--red);padding:0 .6rem;border-radius:.3rem}
     .case ol{list-style:none;margin:.3rem 0}
     .case li{display:flex;gap:.7rem;padding:.1rem 0}
+    .case li span:nth-child(1){width:1.2rem;text-align:center}
     .case li span:nth-child(2){flex:1;min-width:0}
     .case li.done{color:var(--greentext)}
     .case li.overdue{color:var(--redtext);font-weight:800}
@@ -126,7 +135,7 @@ enum WebPage {
     const number = n => String(n).replace(/\\B(?=(\\d{3})+$)/g, ",");
     const minutes = s => (s < 0 ? "-" : "") + Math.floor(Math.abs(s) / 60) + ":" + String(Math.abs(s) % 60).padStart(2, "0");
     const silenceAllowed = 15000;
-    let status = null, heardAt = performance.now(), stream = null;
+    let status = null, heardAt = performance.now(), stream = null, wasOld = false;
 
     const connect = () => {
       if (stream) stream.close();
@@ -153,7 +162,7 @@ enum WebPage {
         : "No batch at work";
       $("word").textContent = words.state;
       $("reason").textContent = words.reason;
-      $("remedy").textContent = words.remedy === words.next ? "" : words.remedy;
+      $("remedy").textContent = words.next.startsWith(words.remedy) ? "" : words.remedy;
       $("todo").textContent = words.next;
       $("progress").hidden = !batch;
       if (batch) {
@@ -162,29 +171,42 @@ enum WebPage {
         $("count").textContent = number(batch.commissioned) + " of " + number(batch.pool) + " serials commissioned ("
           + (Math.floor(share * 1000) / 10).toFixed(1) + " %)";
       }
-      const head = make("tr");
-      for (const name of ["station", "units", "accepted", "rejected", "passed", "in doubt", "scanner", "PLC"])
-        head.append(make("th", name));
-      const rows = [head];
-      status.stations.forEach((station, index) => {
-        const row = make("tr");
-        row.append(make("td", station.name));
-        for (const key of ["units", "accepted", "rejected", "passed", "in_doubt"])
-          row.append(make("td", number(station[key])));
-        for (const key of ["scanner", "plc"]) row.append(make("td", station[key], station[key]));
-        rows.push(row);
-        const notes = words.stations[index] || [];
-        if (notes.length) {
-          const note = make("td", notes.join("; "), "note");
-          note.colSpan = 8;
-          const extra = make("tr");
-          extra.append(note);
-          rows.push(extra);
+      const cards = status.stations.map((station, index) => {
+        const card = make("div", undefined, "station");
+        const top = make("div", undefined, "top");
+        top.append(make("b", station.name), make("span", "scanner " + station.scanner, station.scanner),
+          make("span", "PLC " + station.plc, station.plc));
+        const counts = make("div", undefined, "counts");
+        for (const [key, name, kind] of [["units", "units"], ["accepted", "accepted"], ["rejected", "rejected", "rejected"],
+          ["passed", "passed"], ["in_doubt", "in doubt", "doubt"]]) {
+          const one = make("div");
+          one.append(make("span", number(station[key]), station[key] ? kind : ""), make("small", name));
+          counts.append(one);
         }
+        card.append(top, counts);
+        const notes = words.stations[index] || [];
+        if (notes.length) card.append(make("p", notes.join("; ")));
+        return card;
       });
-      $("stations").replaceChildren(...rows);
-      showAlarms();
+      $("stations").className = cards.length < 3 ? "few" : "";
+      $("stations").replaceChildren(...cards);
+      const others = dropOverflow($("stations"));
+      if (others) $("count").textContent += "; " + others + " more stations: lineward status";
+      document.querySelector("main").className =
+        status.alarms.active || (status.cases || []).length ? "" : "calm";
       tick();
+      showAlarms();
+    };
+
+    // Whole cards only; the number of those that find no room.
+    const dropOverflow = room => {
+      let dropped = 0;
+      while (room.lastChild && room.getBoundingClientRect().bottom > 0
+        && room.lastChild.getBoundingClientRect().bottom > room.parentElement.getBoundingClientRect().bottom + 1) {
+        room.lastChild.remove();
+        dropped += 1;
+      }
+      return dropped;
     };
 
     const showAlarms = () => {
@@ -201,19 +223,15 @@ enum WebPage {
         return card;
       });
       $("alarms").replaceChildren(...cards);
-      // Whole cards only, and a word for those that find no room.
-      const room = $("alarms");
-      let left = 0;
-      while (room.lastChild && room.scrollHeight > room.clientHeight + 1 && room.children.length > 1) {
-        room.lastChild.remove();
-        left += 1;
-      }
+      let left = dropOverflow($("alarms"));
       left += Math.max(0, counts.active - cards.length);
-      if (left) $("alarmhead").textContent += "; " + left + " not shown here: lineward alarms";
+      if (left) $("alarmhead").textContent += "; " + left + " not shown here";
     };
 
     const showCases = seconds => {
-      const cards = (status.cases || []).map(one => {
+      const open = status.cases || [];
+      const first = open.reduce((a, b) => !a || b.remaining_seconds < a.remaining_seconds ? b : a, null);
+      const cards = open.map(one => {
         const elapsed = one.elapsed_seconds + seconds;
         const left = one.duration_seconds - elapsed;
         const card = make("div", undefined, "case" + (left < 0 ? " over" : ""));
@@ -222,6 +240,8 @@ enum WebPage {
         title.append(make("b", "Containment " + one.id), make("p", one.title));
         top.append(title, make("span", left < 0 ? "OVER BY " + minutes(-left) : minutes(left) + " left", "time"));
         card.append(top);
+        // All clocks, but only the steps of the case that has the least time.
+        if (one !== first) return card;
         const steps = make("ol");
         for (const step of one.steps) {
           const overdue = step.state === "overdue" || (step.state === "open" && elapsed > step.deadline_seconds);
@@ -232,7 +252,7 @@ enum WebPage {
           steps.append(item);
         }
         card.append(steps);
-        if (one.next) card.append(make("p", one.next + (one.next_owner ? " (" + one.next_owner + ")" : ""), "do"));
+        if (one.next && !status.words.next.startsWith(one.next)) card.append(make("p", one.next + (one.next_owner ? " (" + one.next_owner + ")" : ""), "do"));
         return card;
       });
       $("cases").replaceChildren(...cards);
@@ -248,7 +268,10 @@ enum WebPage {
       $("clock").textContent = new Date().toISOString().slice(0, 19) + "Z";
       // A clock that nobody confirms does not go on.
       if (status && !old) showCases(Math.floor(silent / 1000));
+      if (status && old !== wasOld) showAlarms();
+      wasOld = old;
     };
+    addEventListener("resize", () => { if (status) show(); });
     setInterval(tick, 500);
     connect();
     """

@@ -29,6 +29,8 @@ struct WebRequestReader {
 
   /// Whether anything has come.
   var hasBegun: Bool { !head.isEmpty }
+  /// Whether more came than one request.
+  private(set) var hasSurplus = false
 
   /// Takes bytes; the request once its head is whole, nil before.
   ///
@@ -50,6 +52,7 @@ struct WebRequestReader {
       guard searched >= 3, head[searched - 3...searched].elementsEqual("\r\n\r\n".utf8) else {
         continue
       }
+      hasSurplus = searched + 1 < head.count
       return try request(String(decoding: head[..<(searched - 3)], as: UTF8.self))
     }
     return nil
