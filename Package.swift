@@ -83,6 +83,9 @@ let package = Package(
       name: "linewardsim", dependencies: ["Simulation", "Control", "CLinux", argumentParser],
       swiftSettings: strict),
 
+    // What makes the manual pages at installation.
+    .executableTarget(name: "linewardmanual", swiftSettings: strict),
+
     // What `make bench` runs, and the plain C program that it measures against; CFloors is what it measures against in the
     // same process.
     .executableTarget(

@@ -1,4 +1,5 @@
 internal import Alarms
+internal import CLinux
 internal import Configuration
 internal import Control
 internal import Devices
