@@ -201,6 +201,7 @@ install-files:
 	install -D -m 0644 systemd/lineward.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/lineward.catalog
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/lineward/scanners config/scanners/*.toml
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/lineward docs/*.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/lineward/images docs/images/*.png
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/lineward/keyboards config/keyboards/*.toml
 
 .PHONY: clean

@@ -357,11 +357,11 @@ package final class LineLoop: @unchecked Sendable {
       var refused = 0
       for case .order(let station, let order) in actions {
         if post(station, order) { posted += 1 } else { refused += 1 }
-        if case .verdict = order { verdictSent(station: station) }
       }
       // A link that was woken on this processor would otherwise wait until the loop sleeps, which is in the middle of a
       // commit: 300 µs later (seen in scheduler traces).
       if posted > 0 { sched_yield() }
+      takeTimes(of: actions)
       for action in actions {
         switch action {
         case .order: break
@@ -434,12 +434,14 @@ package final class LineLoop: @unchecked Sendable {
   }
 
   /// Where several reads wait in one turn, each verdict counts from the oldest: never too short.
-  private func verdictSent(station: Int) {
-    let at = oldestRead[station].at
-    guard at != 0 else { return }
-    let time = Clock.now.nanoseconds - at
-    oldestRead[station].isAnswered = true
-    if time <= LineLoop.verdictLongest { metrics.scanToVerdict.add(time) }
+  private func takeTimes(of actions: [LineAction]) {
+    var now: Int64 = 0
+    for case .order(let station, .verdict) in actions where oldestRead[station].at != 0 {
+      if now == 0 { now = Clock.now.nanoseconds }
+      let time = now - oldestRead[station].at
+      oldestRead[station].isAnswered = true
+      if time <= LineLoop.verdictLongest { metrics.scanToVerdict.add(time) }
+    }
   }
 
   private func forgetAnswered() {
