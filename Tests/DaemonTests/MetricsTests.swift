@@ -180,7 +180,8 @@ struct ParsedExposition {
         "lineward_verdicts_total", ["station": "unit-1", "verdict": "1", "reason": "accept"]) == 3)
     #expect(
       parsed.value(
-        "lineward_verdicts_total", ["station": Self.odd, "verdict": "9", "reason": "duplicate_serial"])
+        "lineward_verdicts_total",
+        ["station": Self.odd, "verdict": "9", "reason": "duplicate_serial"])
         == 1)
     #expect(sum("lineward_verdicts_total") == 4)
     #expect(parsed.value("lineward_withdrawals_total", ["station": Self.odd]) == 1)
