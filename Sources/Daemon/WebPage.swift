@@ -64,7 +64,7 @@ enum WebPage {
     header span{flex:1;overflow:hidden;text-overflow:ellipsis}
     #old{background:repeating-linear-gradient(45deg,#ffc94d,#ffc94d 2rem,#ffdd8a 2rem,#ffdd8a 4rem);color:#000;
     padding:.5rem 1rem;font-size:1.7rem;border-radius:.4rem}
-    body.old main,body.old #next,body.old #state{filter:grayscale(1);opacity:.45}
+    body.old main,body.old #state{filter:grayscale(1);opacity:.45}
     #state{display:flex;align-items:center;gap:2rem;background:#3a4353;border-radius:.5rem;padding:.5rem 1.6rem;min-height:7.4rem}
     body.good #state{background:var(--green)}
     body.bad #state{background:var(--red)}
@@ -163,7 +163,6 @@ enum WebPage {
       $("word").textContent = words.state;
       $("reason").textContent = words.reason;
       $("remedy").textContent = words.next.startsWith(words.remedy) ? "" : words.remedy;
-      $("todo").textContent = words.next;
       $("progress").hidden = !batch;
       if (batch) {
         const share = batch.pool > 0 ? batch.commissioned / batch.pool : 0;
@@ -265,6 +264,8 @@ enum WebPage {
       $("old").hidden = !old;
       $("age").textContent = status ? ", from " + minutes(Math.floor(silent / 1000)) + " min ago" : "";
       if (old) document.title = "NO CONNECTION";
+      $("todo").textContent = old ? "Find out why the daemon does not answer: systemctl status lineward. The line stands without it."
+        : status ? status.words.next : "Wait for the daemon's first answer.";
       $("clock").textContent = new Date().toISOString().slice(0, 19) + "Z";
       // A clock that nobody confirms does not go on.
       if (status && !old) showCases(Math.floor(silent / 1000));
