@@ -76,6 +76,7 @@ check: lint test-venv ## lint, build, unit tests; no processes started, no units
 test: lint test-venv units ## all tests; what CI runs
 	$(SWIFT_BUILD) --build-tests
 	swift test --skip-build --skip ProcessTests
+	Tests/system/check-manual $(DEBUG)
 	@echo "--- real processes, with the machine to themselves"
 	swift test --skip-build --filter ProcessTests
 
@@ -158,6 +159,11 @@ umockdev-test: build ## a HID POS scanner under the daemon, played by umockdev; 
 vm-test: packages ## the installed service in a virtual machine, with USB scanners that come and go; needs root
 	Tests/system/vm-test
 
+.PHONY: web-test
+web-test: build ## the web view in a headless Chromium, beside daemon and simulated line; writes docs/images
+	@command -v chromium >/dev/null || $(MAKE) packages PACKAGES="chromium fonts-dejavu-core"
+	Tests/system/web-test --programs $(DEBUG) --images docs/images
+
 .PHONY: install
 install: packages ## the programs and their files below DESTDIR
 	swift build -c release --static-swift-stdlib --product linewardd
@@ -166,12 +172,30 @@ install: packages ## the programs and their files below DESTDIR
 	install -D -m 0755 $(RELEASE)/linewardd $(DESTDIR)$(PREFIX)/bin/linewardd
 	install -D -m 0755 $(RELEASE)/lineward $(DESTDIR)$(PREFIX)/bin/lineward
 	install -D -m 0755 $(RELEASE)/lineward-auth $(DESTDIR)$(PREFIX)/libexec/lineward-auth
-	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/lineward
-	$(RELEASE)/lineward --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lineward
+	swift build -c release --product linewardmanual
+	install -d $(DESTDIR)$(PREFIX)/share/doc/lineward
+	$(MAKE) install-manual
 	$(RELEASE)/linewardd --print-sample-config > $(DESTDIR)$(PREFIX)/share/doc/lineward/lineward.toml
 	test -e $(DESTDIR)$(ETC)/lineward/lineward.toml \
 	  || install -D -m 0644 $(DESTDIR)$(PREFIX)/share/doc/lineward/lineward.toml $(DESTDIR)$(ETC)/lineward/lineward.toml
 	$(MAKE) install-files
+
+# What the programs say of themselves: manual pages, and completions for three shells.
+SHARE = $(DESTDIR)$(PREFIX)/share
+.PHONY: install-manual
+install-manual:
+	install -d $(SHARE)/man/man1 $(SHARE)/man/man8 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
+	  $(SHARE)/fish/vendor_completions.d
+	version=$$($(RELEASE)/lineward --version | sed 's/^lineward //') && for page in lineward.1 linewardd.8; do \
+	  $(RELEASE)/$${page%.*} --experimental-dump-help | $(RELEASE)/linewardmanual $${page#*.} "$$version" \
+	    > $(SHARE)/man/man$${page#*.}/$$page || exit 1; done
+	$(RELEASE)/lineward --generate-completion-script bash > $(SHARE)/bash-completion/completions/lineward
+	$(RELEASE)/lineward --generate-completion-script zsh > $(SHARE)/zsh/site-functions/_lineward
+	$(RELEASE)/lineward --generate-completion-script fish > $(SHARE)/fish/vendor_completions.d/lineward.fish
+
+.PHONY: manual
+manual: build ## the manual pages and completions, as man and the shells read them
+	Tests/system/check-manual $(DEBUG)
 
 # What needs no build; the units are checked from here. Units name the programs and the configuration by PREFIX.
 .PHONY: install-files
@@ -187,6 +211,7 @@ install-files:
 	install -D -m 0644 systemd/lineward.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog/lineward.catalog
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/lineward/scanners config/scanners/*.toml
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/lineward docs/*.md
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/doc/lineward/images docs/images/*.png
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/lineward/keyboards config/keyboards/*.toml
 
 .PHONY: clean

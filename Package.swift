@@ -56,7 +56,9 @@ let package = Package(
     // Rooms that know the machine.
     .target(
       name: "Records",
-      dependencies: ["Line", "Alarms", "CLinux", "CSQLite", grdb, grdbSQLite, crypto],
+      dependencies: [
+        "Line", "Alarms", "Containment", "CLinux", "CSQLite", grdb, grdbSQLite, crypto,
+      ],
       swiftSettings: strict),
     .target(name: "Threads", dependencies: ["Line", "CLinux"], swiftSettings: strict),
     .target(
@@ -92,6 +94,9 @@ let package = Package(
       name: "linewardsim", dependencies: ["Simulation", "Control", "CLinux", argumentParser],
       swiftSettings: strict),
 
+    // What makes the manual pages at installation.
+    .executableTarget(name: "linewardmanual", swiftSettings: strict),
+
     // What `make bench` runs, and the plain C program that it measures against; CFloors is what it measures against in the
     // same process.
     .executableTarget(
@@ -124,8 +129,8 @@ let package = Package(
     .testTarget(
       name: "DaemonTests",
       dependencies: [
-        "Daemon", "Configuration", "Control", "Devices", "Line", "Alarms", "Records", "CLinux",
-        logging,
+        "Daemon", "Configuration", "Control", "Devices", "Line", "Alarms", "PLCLink", "Records",
+        "CLinux", logging,
       ],
       swiftSettings: strict),
     .testTarget(

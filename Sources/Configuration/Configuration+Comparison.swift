@@ -7,6 +7,7 @@ extension Configuration {
     if line != running.line { tables.append("[line]") }
     if storage != running.storage { tables.append("[storage]") }
     if control != running.control { tables.append("[control]") }
+    if web != running.web { tables.append("[web]") }
     if secondStop != running.secondStop { tables.append("[second_stop]") }
     tables += differences(
       "scanner", scanners.map(\.withoutOthers), running.scanners.map(\.withoutOthers), name: \.name)

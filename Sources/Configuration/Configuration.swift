@@ -31,6 +31,14 @@ public struct Configuration: Sendable, Hashable {
     public var authSocket: String
   }
 
+  /// `[web]`: where the web view listens.
+  public enum Web: Sendable, Hashable {
+    /// On this loopback address in digits, IPv6 without brackets.
+    case tcp(address: String, port: UInt16)
+    /// On a Unix socket at this path.
+    case unix(path: String)
+  }
+
   /// `[roles]`: entries `group:NAME` or `user:NAME`.
   public struct Roles: Sendable, Hashable {
     /// Who runs the line.
@@ -336,6 +344,8 @@ public struct Configuration: Sendable, Hashable {
   public var storage: Storage
   /// `[control]`.
   public var control: Control
+  /// `[web]`; nil: there is no web view.
+  public var web: Web?
   /// `[roles]`.
   public var roles: Roles
   /// `[signatures]`.

@@ -5,6 +5,13 @@ extension Key {
     ("storage", false, "Where the records are kept."),
     ("control", false, "The socket for operators and programs."),
     (
+      "web", false,
+      """
+      The web view for the monitor above the line, and metrics for Prometheus. It only shows: no command comes in by it. It has \
+      no password, so it listens on this machine alone; for others put a proxy with one before it.
+      """
+    ),
+    (
       "roles", false,
       """
       Who may do what: Unix users and groups, each "group:NAME" or "user:NAME". Looking is free for whoever can open \
@@ -105,6 +112,12 @@ extension Key {
       table: "control", name: "auth_socket", kind: .text(1...107),
       fallback: .text("/run/lineward/auth.sock"),
       sentence: "Path of the socket at which lineward-auth checks passwords."),
+    Key(
+      table: "web", name: "listen", kind: .text(0...112), fallback: .text(""),
+      sentence: """
+        Where it listens: a loopback address and a port, "127.0.0.1:8780" or "[::1]:8780", or a Unix socket, \
+        "unix:/run/lineward-web/web.sock". "" for nowhere.
+        """),
   ]
 
   private static let roles = [

@@ -13,6 +13,7 @@ extension Reader {
     let heads = heads(only("storage"))
     let socket = text(only("control"), "control.socket")
     let authSocket = text(only("control"), "control.auth_socket")
+    let web = web(only("web"))
     let roles = roles(only("roles"))
     let signatures = signatures(only("signatures"))
     let scanners = all("scanner").map { scanner($0) }
@@ -33,8 +34,8 @@ extension Reader {
     let challenge = challenge(only("challenge"))
     let secondStop = secondStop(only("second_stop"))
     let containment = containment(only("containment"))
-    guard let line, let directory, let minFree, let heads, let socket, let authSocket, let roles,
-      let signatures, let grade,
+    guard let line, let directory, let minFree, let heads, let socket, let authSocket, let web,
+      let roles, let signatures, let grade,
       let order, let window, let feed, let limits, let challenge, let containment
     else {
       return nil
@@ -44,7 +45,7 @@ extension Reader {
       storage: .init(
         directory: directory, minFree: Int64(minFree) * 1_000_000, headsFile: heads.file,
         headsCommand: heads.command, headsTimeout: heads.timeout),
-      control: .init(socket: socket, authSocket: authSocket),
+      control: .init(socket: socket, authSocket: authSocket), web: web,
       roles: roles, signatures: signatures, scanners: scanners.compactMap(\.self),
       plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
@@ -89,6 +90,43 @@ extension Reader {
     }
     return Configuration.Containment(
       opensOn: AlarmKind.allCases.filter { opensOn.contains($0.word) }, playbook: playbook)
+  }
+
+  /// What stands in `[web]`; nil after a problem, nil in it where there is no web view.
+  private mutating func web(_ table: Table) -> Configuration.Web?? {
+    guard let listen = text(table, "web.listen") else { return nil }
+    if listen.isEmpty { return .some(nil) }
+    if listen.hasPrefix("unix:") {
+      let path = String(listen.dropFirst(5))
+      if path.hasPrefix("/"), path.utf8.count <= 107 { return .unix(path: path) }
+    } else if let colon = listen.lastIndex(of: ":"),
+      let port = UInt16(listen[listen.index(after: colon)...]), port > 0
+    {
+      var address = listen[..<colon]
+      let isBracketed = address.first == "[" && address.last == "]"
+      if isBracketed { address = address.dropFirst().dropLast() }
+      if isInDigits(String(address)), isBracketed == address.contains(":") {
+        if address == "::1" || isLoopback(address) {
+          return .tcp(address: String(address), port: port)
+        }
+        fail(
+          "web.listen", line: table.line(of: "listen"),
+          "\(Key.quoted(listen)) is not this machine alone, and the web view has no password; write \"127.0.0.1:\(port)\" "
+            + "and put a proxy with one before it")
+        return nil
+      }
+    }
+    fail(
+      "web.listen", line: table.line(of: "listen"),
+      "\(Key.quoted(listen)) names no place to listen; write e.g. \"127.0.0.1:8780\", \"[::1]:8780\", or "
+        + "\"unix:/run/lineward-web/web.sock\" with a whole path of at most 107 bytes")
+    return nil
+  }
+
+  /// Whether an IPv4 address in digits is one of 127.0.0.0/8.
+  private func isLoopback(_ address: Substring) -> Bool {
+    let parts = address.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
   }
 
   private mutating func challenge(_ table: Table) -> Configuration.Challenge? {

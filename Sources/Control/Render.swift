@@ -106,24 +106,29 @@ public struct Render: Sendable {
     lines.append(head)
     for (row, station) in zip(aligned.dropFirst(), stations) {
       lines.append(row)
-      let rejects = station.rejectedBy.compactMap { verdict, count in
-        UInt16(verdict).map { (verdict: $0, count: count) }
-      }.sorted { ($0.count, $1.verdict) > ($1.count, $0.verdict) }
-      if !rejects.isEmpty {
-        let list = rejects.map { "\(number($0.count)) \(phrase(verdict: $0.verdict))" }
-        lines.append("  rejected: " + list.joined(separator: ", "))
-      }
-      if station.inStep == false {
-        lines.append("  " + colour(.yellow, "not in step with the PLC: every pack is rejected"))
-      }
-      if let challenge = station.challenge, let line = challengeLine(challenge) {
-        lines.append("  " + line)
-      }
-      if let open = station.openUnits, open > 0 {
-        lines.append("  \(number(open)) on the way to the gate")
-      }
+      lines += stationNotes(station).map { "  " + $0 }
     }
     return lines
+  }
+
+  /// What is to be said of a station besides its counts, a line each.
+  func stationNotes(_ station: StationStatus) -> [String] {
+    var notes: [String] = []
+    let rejects = station.rejectedBy.compactMap { verdict, count in
+      UInt16(verdict).map { (verdict: $0, count: count) }
+    }.sorted { ($0.count, $1.verdict) > ($1.count, $0.verdict) }
+    if !rejects.isEmpty {
+      let list = rejects.map { "\(number($0.count)) \(phrase(verdict: $0.verdict))" }
+      notes.append("rejected: " + list.joined(separator: ", "))
+    }
+    if station.inStep == false {
+      notes.append(colour(.yellow, "not in step with the PLC: every pack is rejected"))
+    }
+    if let challenge = station.challenge, let line = challengeLine(challenge) { notes.append(line) }
+    if let open = station.openUnits, open > 0 {
+      notes.append("\(number(open)) on the way to the gate")
+    }
+    return notes
   }
 
   /// One line for a test that runs or is due, nil while there is nothing to do.
@@ -665,7 +670,7 @@ public struct Render: Sendable {
   }
 
   /// An alarm id as a shell takes it.
-  private func shell(_ text: String) -> String {
+  func shell(_ text: String) -> String {
     let bare = text.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -692,14 +697,14 @@ public struct Render: Sendable {
     return text
   }
 
-  private func share(_ part: Int, of whole: Int) -> String {
+  func share(_ part: Int, of whole: Int) -> String {
     guard whole > 0 else { return "" }
     let tenths = Int((Double(part) / Double(whole) * 1000).rounded(.down))
     return " (\(tenths / 10).\(tenths % 10) %)"
   }
 
   /// YYMMDD as it stands, with the parts set apart.
-  private func expiry(_ digits: String) -> String {
+  func expiry(_ digits: String) -> String {
     let parts = Array(plain(digits))
     guard parts.count == 6 else { return String(parts) }
     return "\(String(parts[0..<2]))-\(String(parts[2..<4]))-\(String(parts[4..<6]))"

@@ -28,6 +28,8 @@ public struct StatusReply: Sendable, Equatable, Codable {
   public var alarmList: [AlarmReply]?
   /// The containments that are open, the one whose clock began first before the others; null unless they were asked for.
   public var cases: [CaseSummary]?
+  /// Whether any conveyor moves, as the PLCs say; null when none says it, and unless it was asked for.
+  public var conveyorMoving: Bool?
 
   /// So many alarms go with a status at most; ``alarms`` counts all.
   public static let alarmsMax = 50
@@ -37,6 +39,7 @@ public struct StatusReply: Sendable, Equatable, Codable {
     var brief = self
     brief.alarmList = nil
     brief.cases = nil
+    brief.conveyorMoving = nil
     return brief
   }
 
@@ -83,7 +86,7 @@ public struct StatusReply: Sendable, Equatable, Codable {
     stations: [StationStatus], printFeed: PrintFeedReply? = nil,
     alarms: AlarmCounts = AlarmCounts(),
     containment: ContainmentCounts = ContainmentCounts(), alarmList: [AlarmReply]? = nil,
-    cases: [CaseSummary]? = nil
+    cases: [CaseSummary]? = nil, conveyorMoving: Bool? = nil
   ) {
     version = 1
     self.line = line
@@ -97,11 +100,13 @@ public struct StatusReply: Sendable, Equatable, Codable {
     self.containment = containment
     self.alarmList = alarmList
     self.cases = cases
+    self.conveyorMoving = conveyorMoving
   }
 
   private enum CodingKeys: String, CodingKey {
     case version, line, batch, stations, alarms, containment, cases
     case alarmList = "alarm_list"
+    case conveyorMoving = "conveyor_moving"
     case runPermit = "run_permit"
     case stopReason = "stop_reason"
     case stopReasons = "stop_reasons"
@@ -123,6 +128,7 @@ public struct StatusReply: Sendable, Equatable, Codable {
     try fields.encode(containment, forKey: .containment)
     try fields.encodeIfPresent(alarmList, forKey: .alarmList)
     try fields.encodeIfPresent(cases, forKey: .cases)
+    try fields.encodeIfPresent(conveyorMoving, forKey: .conveyorMoving)
   }
 }
 

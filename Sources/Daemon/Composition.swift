@@ -98,16 +98,47 @@ final class Composition: Sendable {
       scanners: { Composition.scannerReplies(configuration, bank) }, wedges: wedges, bank: bank,
       plcs: { Composition.plcReplies(configuration, links, $0) },
       registers: { Composition.registersReplies(configuration, links) })
+    let status = StatusFeed { desk.status($0) }
     let server: ControlServer
     do throws(ControlServer.SocketError) {
       if let descriptor = ServiceManager.controlSocket() {
         server = ControlServer(
-          listening: descriptor, statusProvider: { desk.status($0) },
+          listening: descriptor, status: status,
           handler: { desk.handle($0, peer: $1, descriptor: $2, responder: $3) })
       } else {
         server = try ControlServer(
-          path: configuration.control.socket, statusProvider: { desk.status($0) },
+          path: configuration.control.socket, status: status,
           handler: { desk.handle($0, peer: $1, descriptor: $2, responder: $3) })
+      }
+    } catch {
+      logger.critical("\(error.description)")
+      throw ExitCode(73)
+    }
+
+    let metricsQueue = DispatchQueue(label: "lineward.metrics", qos: .utility)
+    let web: WebServer?
+    do throws(ControlServer.SocketError) {
+      web = try configuration.web.map { place throws(ControlServer.SocketError) in
+        try WebServer(
+          place: WebServer.Place(place), status: status,
+          metrics: { answer in
+            loop.send(
+              .look { core in
+                let status = core.status
+                // The disk may take its time.
+                metricsQueue.async {
+                  answer(
+                    Metrics(
+                      status: status, counts: loop.metrics,
+                      links: configuration.plcs.indices.map {
+                        (configuration.plcs[$0].name, links.health(of: $0))
+                      },
+                      scanners: Array(zip(configuration.scanners.map(\.name), bank.health)),
+                      directory: configuration.storage.directory
+                    ).text)
+                }
+              })
+          })
       }
     } catch {
       logger.critical("\(error.description)")
@@ -129,6 +160,7 @@ final class Composition: Sendable {
       throw ExitCode(71)
     }
     server.start()
+    web?.start()
     logger.notice(
       "Lineward \(LinewardDaemon.version) runs line \(configuration.line.id); the permit is 0 until line release",
       metadata: ["message-id": "\(MessageID.started.text)"])
@@ -157,6 +189,7 @@ final class Composition: Sendable {
     surroundings.stop()
     secondStopWatch?.cancel()
     keeper.stop()
+    web?.stop()
     server.stop()
     // The permit falls and is recorded first; then the links tell the PLC and go.
     let stopped = DispatchSemaphore(value: 0)
@@ -471,6 +504,15 @@ final class Composition: Sendable {
           "the \(name) stands still; the watchdog is not fed",
           metadata: ["message-id": "\(MessageID.loopStandsStill.text)"])
       })
+  }
+}
+
+extension WebServer.Place {
+  init(_ place: Configuration.Web) {
+    switch place {
+    case .tcp(let address, let port): self = .tcp(address: address, port: port)
+    case .unix(let path): self = .unix(path: path)
+    }
   }
 }
 

@@ -7,8 +7,11 @@ internal import Glibc
 final class ControlConnection {
   let number: UInt64
   let peer: Peer
-  /// Whether it gets the status at every change.
-  var watches = false
+  /// What a watcher gets at every change.
+  enum Watching { case brief, details }
+
+  /// What it gets of the status at every change; nil: it does not watch.
+  var watches: Watching?
   /// By this the command at work is answered; nil when there is none.
   ///
   /// Weak, so that a handler that drops it unanswered is noticed.
@@ -282,7 +285,7 @@ final class ControlConnection {
   private func drop() {
     guard !closed else { return }
     closed = true
-    watches = false
+    watches = nil
     responder?.peerIsGone()
     passed = nil
     output = []

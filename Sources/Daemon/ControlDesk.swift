@@ -28,6 +28,8 @@ final class ControlDesk: Sendable {
   private let registers: @Sendable () -> [RegistersReply]
   /// Batches are imported one after the other: each needs the number and the serials of those before.
   private let importing = DispatchQueue(label: "lineward.import", qos: .utility)
+  /// What the core holds is put into words here.
+  private let showing = DispatchQueue(label: "lineward.showing")
   /// Looks at PLCs wait for their links.
   private let looking = DispatchQueue(label: "lineward.looking", qos: .utility)
   /// Long reads of records, one at a time so that they never take the machine from the line.
@@ -81,7 +83,7 @@ final class ControlDesk: Sendable {
     }
     switch command {
     case .status, .watch:
-      status { responder.finish(.success(.status($0))) }
+      status { responder.finish(.success(.status($0.withoutDetails))) }
     case .batchOpen(let id, let gtin, let lot, let expiry, let printOrder):
       guard let descriptor else {
         responder.finish(.failure(.usage("The serial file did not come with the command.")))
@@ -181,9 +183,14 @@ final class ControlDesk: Sendable {
     }
   }
 
-  /// Gives the status as soon as the loop comes round.
+  /// Gives the status with its details as soon as the loop comes round.
   func status(_ answer: @escaping @Sendable (StatusReply) -> Void) {
-    loop.send(.look { core in answer(StatusReply(core.status)) })
+    // The loop only hands out what the core holds; it is put into words elsewhere.
+    loop.send(
+      .look { [showing] core in
+        let status = core.status
+        showing.async { answer(StatusReply(status)) }
+      })
   }
 
   // MARK: Scanners that type

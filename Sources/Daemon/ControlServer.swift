@@ -17,9 +17,6 @@ public final class ControlServer: @unchecked Sendable {
     @Sendable (
       _ request: Request, _ peer: Peer, _ passed: PassedDescriptor?, _ responder: Responder
     ) -> Void
-  /// Asks for the status; the answer may come later, from any thread.
-  public typealias StatusProvider =
-    @Sendable (_ answer: @escaping @Sendable (StatusReply) -> Void) -> Void
 
   /// What clients may cost.
   public struct Limits: Sendable {
@@ -34,13 +31,8 @@ public final class ControlServer: @unchecked Sendable {
     public var stalledMilliseconds = 10_000
     /// Bytes that may wait for a client before progress and events are left out.
     public var waitingBytesSoft = 64 * 1024
-    /// Milliseconds between two looks at the status while somebody watches.
-    public var watchMilliseconds = 500
     /// Milliseconds after which watchers get the status even though it is the same, as a sign of life.
     public var watchRepeatMilliseconds = 5_000
-
-    /// Milliseconds after which a status that was asked for is no longer waited for.
-    public var statusMilliseconds = 2_000
 
     /// The limits of the contract and the defaults.
     public init() {}
@@ -56,7 +48,7 @@ public final class ControlServer: @unchecked Sendable {
   private let commands = DispatchQueue(label: "lineward.control.commands", attributes: .concurrent)
   private let limits: Limits
   private let handler: Handler
-  private let statusProvider: StatusProvider
+  private let status: StatusFeed
   private let nameService: NameService
 
   private let listening: Int32
@@ -66,14 +58,14 @@ public final class ControlServer: @unchecked Sendable {
   private var connections: [UInt64: ControlConnection] = [:]
   private var connectionCount: UInt64 = 0
   private var housekeeping: (any DispatchSourceTimer)?
-  private var watchTimer: (any DispatchSourceTimer)?
-  /// When the status was asked for; nil when no answer is due.
-  private var statusAskedAt: UInt64?
-  private var lastStatus: StatusReply?
-  private var lastStatusSent: UInt64 = 0
+  /// Ours at the feed; nil while nobody watches.
+  private var follower: StatusFeed.Follower?
+  private var briefNews: StatusNews
+  private var detailedNews: StatusNews
   private var stopped = false
 
-  private struct OwnSocket {
+  /// A socket file that this process made, so that it removes no other one.
+  struct OwnSocket: Sendable {
     var path: String
     var device: UInt64
     var inode: UInt64
@@ -85,35 +77,37 @@ public final class ControlServer: @unchecked Sendable {
   ///   daemon answers on it, or the directory does not allow it.
   public convenience init(
     path: String, limits: Limits = Limits(), nameService: NameService = .system,
-    statusProvider: @escaping StatusProvider, handler: @escaping Handler
+    status: StatusFeed, handler: @escaping Handler
   ) throws(SocketError) {
     let (descriptor, ownSocket) = try Self.openSocket(path: path)
     self.init(
       listening: descriptor, ownSocket: ownSocket, limits: limits, nameService: nameService,
-      statusProvider: statusProvider, handler: handler)
+      status: status, handler: handler)
   }
 
   /// Makes a server on a socket that already listens, as systemd hands it over; owns it from here on.
   public convenience init(
     listening descriptor: Int32, limits: Limits = Limits(), nameService: NameService = .system,
-    statusProvider: @escaping StatusProvider, handler: @escaping Handler
+    status: StatusFeed, handler: @escaping Handler
   ) {
     let flags = fcntl(descriptor, F_GETFL)
     if flags >= 0 { _ = fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) }
     self.init(
       listening: descriptor, ownSocket: nil, limits: limits, nameService: nameService,
-      statusProvider: statusProvider, handler: handler)
+      status: status, handler: handler)
   }
 
   private init(
     listening: Int32, ownSocket: OwnSocket?, limits: Limits, nameService: NameService,
-    statusProvider: @escaping StatusProvider, handler: @escaping Handler
+    status: StatusFeed, handler: @escaping Handler
   ) {
     self.listening = listening
     self.ownSocket = ownSocket
     self.limits = limits
     self.nameService = nameService
-    self.statusProvider = statusProvider
+    self.status = status
+    briefNews = StatusNews(repeatMilliseconds: limits.watchRepeatMilliseconds)
+    detailedNews = briefNews
     self.handler = handler
     spare = clinux_spare_descriptor()
   }
@@ -150,8 +144,6 @@ public final class ControlServer: @unchecked Sendable {
       if let ownSocket { Self.remove(ownSocket) }
       if let acceptSource { acceptSource.cancel() } else { close(listening) }
       acceptSource = nil
-      watchTimer?.cancel()
-      watchTimer = nil
       for connection in Array(connections.values) { connection.end(failing: nil) }
       housekeeping?.cancel()
       housekeeping = nil
@@ -162,20 +154,23 @@ public final class ControlServer: @unchecked Sendable {
 
   // MARK: Socket
 
-  private static func openSocket(path: String) throws(SocketError) -> (Int32, OwnSocket) {
-    func failed(_ what: String, _ code: Int32) -> SocketError {
+  /// Makes a listening socket at `path`, mode 0660, as `what`, which `key` of the configuration names.
+  static func openSocket(
+    path: String, what: String = "Control socket", key: String = "[control] socket"
+  ) throws(SocketError) -> (Int32, OwnSocket) {
+    func failed(_ why: String, _ code: Int32) -> SocketError {
       SocketError(
-        description: "Control socket \(path): \(what): \(String(cString: strerror(code))).")
+        description: "\(what) \(path): \(why): \(String(cString: strerror(code))).")
     }
     var device: UInt64 = 0
     var inode: UInt64 = 0
     switch clinux_path_kind(path, &device, &inode) {
     case 0: break
     case 1:
-      if try answers(path: path) {
+      if try answers(path: path, what) {
         throw SocketError(
-          description: "Control socket \(path): another daemon answers there; stop that one first, "
-            + "or give this one another [control] socket.")
+          description: "\(what) \(path): another daemon answers there; stop that one first, "
+            + "or give this one another \(key).")
       }
       guard unlink(path) == 0 || errno == ENOENT else {
         throw failed("the stale socket there cannot be removed", errno)
@@ -183,8 +178,8 @@ public final class ControlServer: @unchecked Sendable {
     case let code where code < 0: throw failed("it cannot be looked at", -code)
     default:
       throw SocketError(
-        description: "Control socket \(path): something that is no socket stands there; remove it, "
-          + "or give another [control] socket.")
+        description: "\(what) \(path): something that is no socket stands there; remove it, "
+          + "or give another \(key).")
     }
     let descriptor = clinux_socket_unix()
     guard descriptor >= 0 else { throw failed("no socket can be made", -descriptor) }
@@ -206,12 +201,12 @@ public final class ControlServer: @unchecked Sendable {
   }
 
   /// Whether a live process listens on the socket at `path`.
-  private static func answers(path: String) throws(SocketError) -> Bool {
+  private static func answers(path: String, _ what: String) throws(SocketError) -> Bool {
     let probe = clinux_socket_unix()
     guard probe >= 0 else {
       throw SocketError(
         description:
-          "Control socket \(path): no socket can be made to look whether a daemon answers "
+          "\(what) \(path): no socket can be made to look whether a daemon answers "
           + "there: \(String(cString: strerror(-probe))).")
     }
     defer { close(probe) }
@@ -220,7 +215,7 @@ public final class ControlServer: @unchecked Sendable {
     return code != -ECONNREFUSED && code != -ENOENT
   }
 
-  private static func remove(_ socket: OwnSocket) {
+  static func remove(_ socket: OwnSocket) {
     var device: UInt64 = 0
     var inode: UInt64 = 0
     guard clinux_path_kind(socket.path, &device, &inode) == 1, device == socket.device,
@@ -301,10 +296,9 @@ public final class ControlServer: @unchecked Sendable {
       housekeeping?.cancel()
       housekeeping = nil
     }
-    if !connections.values.contains(where: \.watches) {
-      watchTimer?.cancel()
-      watchTimer = nil
-      lastStatus = nil
+    if let follower, !connections.values.contains(where: { $0.watches != nil }) {
+      status.leave(follower)
+      self.follower = nil
     }
   }
 
@@ -334,8 +328,8 @@ public final class ControlServer: @unchecked Sendable {
   func received(
     _ request: Request, _ passed: PassedDescriptor?, on connection: ControlConnection
   ) {
-    if case .watch = request.command {
-      connection.watches = true
+    if case .watch(let details) = request.command {
+      connection.watches = details ? .details : .brief
       startWatching()
       return
     }
@@ -356,43 +350,30 @@ public final class ControlServer: @unchecked Sendable {
 
   private func startWatching() {
     // The new watcher, at least, has nothing yet.
-    lastStatus = nil
-    if watchTimer == nil {
-      let timer = DispatchSource.makeTimerSource(queue: queue)
-      timer.schedule(
-        deadline: .now() + .milliseconds(limits.watchMilliseconds),
-        repeating: .milliseconds(limits.watchMilliseconds),
-        leeway: .milliseconds(limits.watchMilliseconds / 10))
-      timer.setEventHandler { @Sendable [weak self] in self?.askStatus() }
-      watchTimer = timer
-      timer.activate()
+    briefNews.forget()
+    detailedNews.forget()
+    guard follower == nil else {
+      status.look()
+      return
     }
-    askStatus()
-  }
-
-  private func askStatus() {
-    // One question at a time: when the line loop does not answer, watchers see its silence. After a
-    // while it is asked again, for a question may have been dropped.
-    let now = Self.milliseconds
-    if let statusAskedAt, now - statusAskedAt < UInt64(limits.statusMilliseconds) { return }
-    statusAskedAt = now
-    statusProvider { [weak self] status in
+    follower = status.follow { [weak self] status in
       guard let self else { return }
       queue.async { self.tell(status) }
     }
   }
 
   private func tell(_ status: StatusReply) {
-    statusAskedAt = nil
     let now = Self.milliseconds
-    guard status != lastStatus || now - lastStatusSent >= UInt64(limits.watchRepeatMilliseconds)
-    else { return }
-    lastStatus = status
-    lastStatusSent = now
+    let brief = status.withoutDetails
+    if briefNews.take(brief, now: now) { tell(brief, to: .brief) }
+    if detailedNews.take(status, now: now) { tell(status, to: .details) }
+  }
+
+  private func tell(_ status: StatusReply, to kind: ControlConnection.Watching) {
+    let watchers = connections.values.filter { $0.watches == kind }
+    guard !watchers.isEmpty else { return }
     let line = Wire.line(event: status)
-    for connection in Array(connections.values) where connection.watches {
-      connection.event(line)
-    }
+    for connection in watchers { connection.event(line) }
   }
 
   /// Bytes that may wait for a client before something is left out.

@@ -63,6 +63,8 @@ package final class LineLoop: @unchecked Sendable {
   static let reopenEvery = Instant.Span.milliseconds(2000)
 
   package let bell = Bell()
+  /// What the loop counts, for anybody to read.
+  package let metrics: LineMetrics
   let frames: FrameRing
   private let plcRings: [SPSCRing<StationEvent>]
   private let printRing: PrintRing
@@ -92,6 +94,10 @@ package final class LineLoop: @unchecked Sendable {
   private var waitingForRest: [@Sendable (Settled?) -> Void] = []
   /// Where the core stood when the loop ended; nil when its last records did not reach the disk.
   private(set) var end: Settled?
+  /// The station that each scanner reads for, -1 none.
+  private let stationOfScanner: [Int]
+  /// For each station when its oldest read without a verdict came, and whether this turn has sent its verdict.
+  @exclusivity(unchecked) private var oldestRead: [(at: Int64, isAnswered: Bool)]
   private var framesLostSeen: UInt64 = 0
   private var plcLostSeen: [UInt64]
   private var printLostSeen: UInt64 = 0
@@ -112,6 +118,13 @@ package final class LineLoop: @unchecked Sendable {
   ) {
     core = recovery.core
     store = recovery.store
+    let settings = recovery.core.settings
+    metrics = LineMetrics(stations: settings.stations.count)
+    metrics.recordSequence.store(recovery.store.lastSequence, ordering: .relaxed)
+    stationOfScanner = settings.scanners.indices.map { scanner in
+      settings.stations.firstIndex { $0.scanners.contains(scanner) } ?? -1
+    }
+    oldestRead = settings.stations.map { _ in (0, false) }
     self.frames = frames
     self.plcRings = plcRings
     self.printRing = printRing
@@ -198,6 +211,7 @@ package final class LineLoop: @unchecked Sendable {
     } else {
       commit(wall: wall)
     }
+    forgetAnswered()
     turnCounter.add(1, ordering: .relaxed)
   }
 
@@ -245,6 +259,7 @@ package final class LineLoop: @unchecked Sendable {
           case .repeating, .varying:
             .scannerTrouble(scanner, .scannerRepeating, message: event == .repeating ? text : nil)
           }
+        if event == .message { readCame(scanner: scanner, at: frame.at) }
         core.step(line, now: Instant(nanoseconds: frame.at), wall: wall)
       } else {
         return
@@ -350,6 +365,7 @@ package final class LineLoop: @unchecked Sendable {
       // A link that was woken on this processor would otherwise wait until the loop sleeps, which is in the middle of a
       // commit: 300 µs later (seen in scheduler traces).
       if posted > 0 { sched_yield() }
+      takeTimes(of: actions)
       for action in actions {
         switch action {
         case .order: break
@@ -375,9 +391,15 @@ package final class LineLoop: @unchecked Sendable {
       let now = Clock.now
       for record in core.outbox.records {
         try store.append(record, at: now, wall: wall)
+        metrics.count(record)
       }
+      let isCommit = !core.outbox.records.isEmpty
       core.outbox.records.removeAll(keepingCapacity: true)
       try store.commit()
+      if isCommit {
+        metrics.commits.add((Clock.now - now).nanoseconds)
+        metrics.recordSequence.store(store.lastSequence, ordering: .relaxed)
+      }
     } catch {
       storageFailed(error, wall: wall)
       return
@@ -399,6 +421,38 @@ package final class LineLoop: @unchecked Sendable {
       }
     }
     tellHead()
+  }
+
+  // MARK: Times
+
+  /// A read older than this has got no verdict and will get none.
+  private static let readForgotten: Int64 = 1_000_000_000
+  /// What took longer is no read's time, but that of one which got no verdict.
+  private static let verdictLongest: Int64 = 10_000_000_000
+
+  private func readCame(scanner: Int, at moment: Int64) {
+    guard stationOfScanner.indices.contains(scanner), stationOfScanner[scanner] >= 0 else { return }
+    let station = stationOfScanner[scanner]
+    if oldestRead[station].at == 0 || moment - oldestRead[station].at > LineLoop.readForgotten {
+      oldestRead[station] = (moment, false)
+    }
+  }
+
+  /// Where several reads wait in one turn, each verdict counts from the oldest: never too short.
+  private func takeTimes(of actions: [LineAction]) {
+    var now: Int64 = 0
+    for case .order(let station, .verdict) in actions where oldestRead[station].at != 0 {
+      if now == 0 { now = Clock.now.nanoseconds }
+      let time = now - oldestRead[station].at
+      oldestRead[station].isAnswered = true
+      if time <= LineLoop.verdictLongest { metrics.scanToVerdict.add(time) }
+    }
+  }
+
+  private func forgetAnswered() {
+    for station in oldestRead.indices where oldestRead[station].isAnswered {
+      oldestRead[station] = (0, false)
+    }
   }
 
   /// Hands on a head that was signed since the last look; after a start the last one too, which may not have arrived.

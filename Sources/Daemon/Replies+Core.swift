@@ -6,7 +6,9 @@ internal import Records
 // From the core's words to those of the control socket.
 
 extension StatusReply {
+  /// With details.
   init(_ status: LineStatus) {
+    let moving = status.stations.compactMap { $0.plc?.inputs.contains(.conveyorMoving) }
     self.init(
       line: status.line, runPermit: status.permit,
       stopReasons: status.reasons.map { Int($0.rawValue) },
@@ -33,7 +35,11 @@ extension StatusReply {
         active: status.activeAlarms, unacknowledged: status.unacknowledged,
         setAside: status.setAside > 0 ? status.setAside : nil,
         floodSince: status.floodSince.map(WallTime.text(milliseconds:))),
-      containment: ContainmentCounts(open: status.openCases))
+      containment: ContainmentCounts(open: status.cases.count),
+      alarmList: Array(
+        AlarmReply.worstFirst(status.alarms.map(AlarmReply.init)).prefix(StatusReply.alarmsMax)),
+      cases: status.cases.map { CaseReply($0, now: Clock.now, batches: []).summary },
+      conveyorMoving: moving.isEmpty ? nil : moving.contains(true))
   }
 }
 

@@ -1,4 +1,5 @@
 public import Alarms
+public import Containment
 
 /// What the core is told.
 public enum LineEvent: Sendable {
@@ -226,8 +227,8 @@ public struct LineStatus: Sendable {
   public var alarms: [Alarm]
   /// Alarms that wait for an acknowledgement.
   public var unacknowledged: Int
-  /// Open containment cases.
-  public var openCases: Int
+  /// Open containment cases, in the order of their opening.
+  public var cases: [ContainmentCase]
   /// Alarms that are neither normal nor set aside.
   public var activeAlarms: Int
   /// Alarms that are shelved, suppressed or out of service.

@@ -420,7 +420,7 @@ public struct LineController: Sendable {
           inStep: !station.tracking.isInDoubt, plc: station.link.snapshot,
           challenge: challengeStatus(index))
       }, printFeed: settings.printFeed.map { _ in feed.status }, alarms: alarms.listed,
-      unacknowledged: alarms.unacknowledgedCount, openCases: cases.open.count,
+      unacknowledged: alarms.unacknowledgedCount, cases: cases.open,
       activeAlarms: alarms.activeCount, floodSince: alarms.floodSince)
   }
 

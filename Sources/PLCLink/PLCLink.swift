@@ -206,6 +206,8 @@ public final class PLCLink: Sendable {
     public var responseMedian = Instant.Span.zero
     /// 99 of 100 did.
     public var responseP99 = Instant.Span.zero
+    /// All answer times since the start together.
+    public var responseSum = Instant.Span.zero
     /// When the last answer was complete: what is known of the PLC is from then.
     public var answeredAt: Instant?
     /// Bytes on a serial line that belonged to no answer.
@@ -274,6 +276,7 @@ public final class PLCLink: Sendable {
       var one = health[plc].health
       one.responseMedian = health[plc].times.within(permille: 500)
       one.responseP99 = health[plc].times.within(permille: 990)
+      one.responseSum = health[plc].times.sum
       return one
     }
   }

@@ -8,11 +8,14 @@ struct ResponseTimes: Sendable {
   private var counts = [UInt64](repeating: 0, count: ResponseTimes.classes)
   private var total: UInt64 = 0
   private var longest = Instant.Span.zero
+  /// All times together.
+  private(set) var sum = Instant.Span.zero
 
   mutating func add(_ time: Instant.Span) {
     counts[ResponseTimes.index(of: time)] += 1
     total += 1
     longest = max(longest, time)
+    sum = Instant.Span(nanoseconds: sum.nanoseconds &+ time.nanoseconds)
   }
 
   /// The time within which so many of a thousand answers came; zero while there is none.

@@ -1,3 +1,4 @@
+internal import Containment
 internal import Line
 
 /// What records may do to batches and serials (contract, "What becomes of a serial"), followed record by record.
@@ -31,6 +32,9 @@ struct RecordRules {
   private var batches: [UInt32: Batch] = [:]
   private var ids: Set<String> = []
   private var isPermitted = false
+  /// The open containment cases, each with the last record that changed what its signatures speak of.
+  private var openCases: [UInt32: Int64] = [:]
+  private var lastCase: UInt32 = 0
   /// Station numbers are places in the list that the last start named; names last.
   private var stationNames: [String] = []
   private var places: [UInt32] = []
@@ -50,6 +54,8 @@ struct RecordRules {
       batches[batch.number] = closed
       ids.insert(batch.id)
     }
+    for found in state.cases?.open ?? [] { openCases[found.number] = 0 }
+    lastCase = state.cases?.last ?? 0
     stationNames = state.stationNames
     places = stationNames.indices.map { UInt32($0) }
   }
@@ -97,12 +103,19 @@ struct RecordRules {
       .commandRefused, .reloaded,
       .exported, .settings, .archived, .challengeStarted, .challengeConfirmed, .challengeEnded,
       .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught, .scannerTriggered,
-      .caseOpened, .caseStepDone,
-      .caseAnswered, .caseNotified, .caseScoped, .caseClock, .caseEvidence, .caseScanned,
-      .caseClosed, .caseNoted, .signatureRefused, .signerLocked:
+      .signatureRefused, .signerLocked:
       break
     case .keyChanged: try takeKey(numbers, row)
     case .signed: try takeSignature(numbers, row)
+    case .caseOpened:
+      guard numbers.number == lastCase + 1 else {
+        throw .init(what: "it opens case \(numbers.number) after case \(lastCase)")
+      }
+      lastCase = numbers.number
+      openCases[numbers.number] = numbers.sequence
+    case .caseStepDone, .caseAnswered, .caseNotified, .caseScoped, .caseClock, .caseEvidence,
+      .caseScanned, .caseNoted, .caseClosed:
+      try changeCase(kind, numbers)
     }
     guard state == nil else {
       throw .init(what: "a record of kind \(kind.word) gives a serial a state")
@@ -134,13 +147,37 @@ struct RecordRules {
     guard isOwn, signature.coveredSequence < numbers.sequence else {
       throw .init(what: "the signature of \(signature.name) in it was given for something else")
     }
-    guard batch.map({ $0.changedBy <= signature.coveredSequence }) ?? true else {
+    var changedBy = batch?.changedBy ?? 0
+    switch signature.subject {
+    case .batch: break
+    case .containment(let number), .narrowing(let number):
+      guard let found = openCases[number] else {
+        throw .init(what: "it signs case \(number), which is not open")
+      }
+      changedBy = found
+    }
+    guard changedBy <= signature.coveredSequence else {
       throw .init(
         what: "the signature of \(signature.name) covers record \(signature.coveredSequence), and "
           + "\(signature.subject.word) \(numbers.number) was changed between that and the signature"
       )
     }
     covered.append((numbers.sequence, signature.coveredSequence, hash))
+  }
+
+  /// A case is changed only between its opening and its end.
+  private mutating func changeCase(
+    _ kind: Record.Kind, _ numbers: RecordEncoder.Numbers
+  ) throws(RecordRow.Malformed) {
+    guard openCases[numbers.number] != nil else {
+      throw .init(what: "it changes case \(numbers.number), which is not open")
+    }
+    switch kind {
+    case .caseClosed: openCases[numbers.number] = nil
+    // Neither the time nor who was told is what a signature speaks of.
+    case .caseClock, .caseNotified, .caseNoted: break
+    default: openCases[numbers.number] = numbers.sequence
+    }
   }
 
   private mutating func takeKey(

@@ -182,12 +182,15 @@ enum Output {
   /// Whether standard output is a terminal.
   static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
+  /// Whether standard output is a terminal that obeys escape sequences.
+  static var canPlaceCursor: Bool {
+    guard isTerminal else { return false }
+    return getenv("TERM").map { !["", "dumb"].contains(String(cString: $0)) } ?? false
+  }
+
   /// Whether colours are wanted (no-color.org).
   static var hasColours: Bool {
-    guard isTerminal else { return false }
-    let off = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
-    let dumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
-    return !off && !dumb
+    canPlaceCursor && !(getenv("NO_COLOR").map { $0.pointee != 0 } ?? false)
   }
 
   /// Writes lines to standard output.

@@ -328,4 +328,16 @@ import Testing
     #expect(
       try Configuration.parse(Array(text.utf8), file: "lineward.toml") == File().load())
   }
+
+  @Test(
+    arguments: [
+      ("\"\"", nil), ("\"127.0.0.1:8780\"", .tcp(address: "127.0.0.1", port: 8780)),
+      ("\"127.9.0.255:65535\"", .tcp(address: "127.9.0.255", port: 65_535)),
+      ("\"[::1]:1\"", .tcp(address: "::1", port: 1)),
+      ("\"unix:/run/lineward-web/web.sock\"", .unix(path: "/run/lineward-web/web.sock")),
+    ] as [(String, Configuration.Web?)])
+  func theWebViewListensWhereItIsTold(value: String, place: Configuration.Web?) throws {
+    #expect(try File([("web.listen", value)]).load().web == place)
+    #expect(try File().load().web == nil)
+  }
 }

@@ -44,6 +44,29 @@ import Testing
       ])
   }
 
+  @Test func theWebViewListensOnThisMachineAlone() {
+    let text = "[line]\nid = \"L01\"\n[web]\nlisten = "
+    for address in ["0.0.0.0:8780", "[::]:8780", "192.168.1.5:80", "[fe80::1]:80", "128.0.0.1:1"] {
+      #expect(complaints(text + "\"\(address)\"\n").count == 1, "\(address)")
+      #expect(
+        complaints(text + "\"\(address)\"\n").allSatisfy {
+          $0.contains("is not this machine alone, and the web view has no password")
+        }, "\(address)")
+    }
+    for address in [
+      "localhost:8780", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:99999", "::1:8780", "[127.0.0.1]:1",
+      "[::1]", ":8780", "unix:", "unix:web.sock", "/run/web.sock", "127.0.0.1:80 ", "127.1:80",
+      "unix:/" + String(repeating: "x", count: 107),
+    ] {
+      let problems = complaints(text + "\"\(address)\"\n")
+      #expect(
+        problems.count == 1
+          && problems[0].contains(
+            address.utf8.count > 112 ? "web.listen" : "names no place to listen"),
+        "\(address): \(problems)")
+    }
+  }
+
   @Test func allMistakesAreToldAtOnceInTheOrderOfLines() {
     let text = """
       [line]

@@ -23,6 +23,7 @@ import Testing
   @Test(arguments: [
     ("line.id", "\"L02\"", "[line]"), ("storage.directory", "\"/srv\"", "[storage]"),
     ("control.socket", "\"/tmp/s\"", "[control]"),
+    ("web.listen", "\"127.0.0.1:8780\"", "[web]"),
     ("scanner.device", "\"/dev/ttyUSB0\"", "[[scanner]] \"camera-1\""),
     ("scanner.baud", "9600", "[[scanner]] \"camera-1\""),
     ("scanner.no_read", "\"?\"", "[[scanner]] \"camera-1\""),

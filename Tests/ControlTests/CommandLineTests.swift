@@ -2,6 +2,7 @@ import CLinux
 import Control
 import Daemon
 import Foundation
+import Glibc
 import Synchronization
 import Testing
 
@@ -234,17 +235,17 @@ struct CommandLineTests {
     let terminal = try Terminal(rows: 24, columns: 100)
     let process = try CommandLineRun.started(
       ["--socket", line.path, "watch"], terminal: terminal.inner)
-    #expect(terminal.read(until: "No alarms."))
+    #expect(terminal.read(until: "ALARMS  none"))
     #expect(terminal.text.hasPrefix("\u{1B}[?1049h\u{1B}[?25l"))
     line.server.stop()
     #expect(terminal.read(until: "NO CONNECTION"))
     let again = try ControlServer(
-      path: line.path, statusProvider: { [status = line.status] in $0(status.next()) },
+      path: line.path, status: StatusFeed { [status = line.status] in $0(status.next()) },
       handler: { _, _, _, _ in })
     line.status.value.withLock { $0.alarms.active = 5 }
     again.start()
     defer { again.stop() }
-    #expect(terminal.read(until: "Alarms: 5 active"))
+    #expect(terminal.read(until: "ALARMS  5 active"))
     kill(process.processIdentifier, SIGINT)
     #expect(terminal.read(until: "\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"))
     process.waitUntilExit()
@@ -257,11 +258,115 @@ struct CommandLineTests {
     let terminal = try Terminal(rows: 10, columns: 40)
     let process = try CommandLineRun.started(
       ["--socket", line.path, "watch"], terminal: terminal.inner)
-    #expect(terminal.read(until: "^C ends"))
+    #expect(terminal.read(until: "NEXT: "))
     kill(process.processIdentifier, SIGTERM)
     #expect(terminal.read(until: "\u{1B}[?1049l"))
     process.waitUntilExit()
     #expect(process.terminationReason == .uncaughtSignal && process.terminationStatus == SIGTERM)
+  }
+
+  /// What came to a line that a test plays.
+  private final class Came: Sendable {
+    let commands = Mutex<[Command]>([])
+  }
+
+  /// A line whose alarm waits.
+  private func lineWithAlarm(_ came: Came = Came()) throws -> TestLine {
+    let line = try TestLine { request, _, _, responder in
+      came.commands.withLock { $0.append(request.command) }
+      responder.finish(.success(.done("acknowledged as the test wants it")))
+    }
+    line.status.value.withLock {
+      $0.alarmList = [Samples.alarm]
+      $0.alarms = .init(active: 1, unacknowledged: 1)
+    }
+    return line
+  }
+
+  @Test(
+    "on a terminal, a and y acknowledge the occurrence shown, other keys nothing, and q gives the terminal back"
+  )
+  func watchAcknowledges() throws {
+    let came = Came()
+    let line = try lineWithAlarm(came)
+    let terminal = try Terminal(rows: 24, columns: 80)
+    #expect(terminal.echoes)
+    let process = try CommandLineRun.started(
+      ["--socket", line.path, "watch"], terminal: terminal.inner)
+    #expect(terminal.read(until: "scanner_lost@camera-1 #3"))
+    #expect(!terminal.echoes)
+    // In one go: the y was typed before anybody could read the question.
+    terminal.write("ay")
+    #expect(terminal.read(until: "occurrence 3? y yes"))
+    terminal.write("n")
+    #expect(terminal.read(until: "Nothing was acknowledged."))
+    terminal.write("yY\r\n\u{1B}[Bz")
+    #expect(terminal.read(until: "That key does nothing here"))
+    #expect(came.commands.withLock { $0 } == [])
+    terminal.write("a")
+    #expect(terminal.read(until: "occurrence 3? y yes"))
+    terminal.write("y")
+    #expect(terminal.read(until: "acknowledged as the test wants it"))
+    #expect(
+      came.commands.withLock { $0 } == [
+        .acknowledge(id: "scanner_lost@camera-1", occurrence: 3, comment: nil)
+      ])
+    terminal.write("q")
+    #expect(terminal.read(until: "\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"))
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+    #expect(terminal.echoes)
+  }
+
+  @Test(
+    "watch gives the terminal back while it is suspended, and takes it again; another size is taken at once"
+  )
+  func watchSuspended() throws {
+    let line = try lineWithAlarm()
+    let terminal = try Terminal(rows: 24, columns: 80)
+    let process = try CommandLineRun.started(
+      ["--socket", line.path, "watch"], terminal: terminal.inner)
+    #expect(terminal.read(until: "scanner_lost@camera-1 #3"))
+    kill(process.processIdentifier, SIGTSTP)
+    #expect(terminal.read(until: "\u{1B}[?1049l"))
+    let state = "/proc/\(process.processIdentifier)/stat"
+    var isStopped = false
+    for _ in 0..<10_000 where !isStopped {
+      isStopped = try String(contentsOfFile: state, encoding: .utf8).contains(") T ")
+      sched_yield()
+    }
+    #expect(isStopped)
+    #expect(terminal.echoes)
+    terminal.resize(rows: 5, columns: 20)
+    kill(process.processIdentifier, SIGCONT)
+    #expect(terminal.read(until: "\u{1B}[?1049h"))
+    #expect(terminal.read(until: "STOPPED L01"))
+    #expect(!terminal.echoes)
+    terminal.resize(rows: 24, columns: 100)
+    kill(process.processIdentifier, SIGWINCH)
+    #expect(terminal.read(until: "S T O P P E D"))
+    kill(process.processIdentifier, SIGINT)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+    #expect(terminal.echoes)
+  }
+
+  @Test("watch on a terminal without a cursor gives lines, and without colours uses none")
+  func watchPlain() throws {
+    let line = try lineWithAlarm()
+    for (environment, wanted) in [
+      (["TERM": "dumb"], "L01 stopped: start-up"), (["TERM": "xterm", "NO_COLOR": "1"], "NEXT: "),
+    ] {
+      let terminal = try Terminal(rows: 24, columns: 80)
+      let process = try CommandLineRun.started(
+        ["--socket", line.path, "watch"], terminal: terminal.inner, environment: environment)
+      #expect(terminal.read(until: wanted))
+      #expect(!terminal.text.contains("\u{1B}[1;3") && !terminal.text.contains("\u{1B}[1;97"))
+      #expect(terminal.text.contains("\u{1B}[") == (environment["TERM"] == "xterm"))
+      kill(process.processIdentifier, SIGINT)
+      process.waitUntilExit()
+      #expect(process.terminationStatus == 0)
+    }
   }
 
   @Test("watch into a pipe gives a line a change, with --json an object", arguments: [false, true])
@@ -406,8 +511,10 @@ struct CommandLineRun {
   }
 
   /// Starts `lineward` on a terminal.
-  static func started(_ arguments: [String], terminal: Int32) throws -> Process {
-    let process = process(arguments, ["TERM": "xterm"])
+  static func started(
+    _ arguments: [String], terminal: Int32, environment: [String: String] = ["TERM": "xterm"]
+  ) throws -> Process {
+    let process = process(arguments, environment)
     let handle = FileHandle(fileDescriptor: terminal, closeOnDealloc: false)
     process.standardInput = handle
     process.standardOutput = handle
@@ -452,6 +559,19 @@ final class Terminal {
   deinit {
     close(outer)
     close(inner)
+  }
+
+  /// Types.
+  func write(_ text: String) { _ = Glibc.write(outer, text, text.utf8.count) }
+
+  func resize(rows: Int32, columns: Int32) { _ = clinux_terminal_resize(outer, rows, columns) }
+
+  /// Whether it shows what is typed and hands it over by lines, as a shell wants it.
+  var echoes: Bool {
+    var found = termios()
+    tcgetattr(inner, &found)
+    let wanted = tcflag_t(ECHO | ICANON)
+    return found.c_lflag & wanted == wanted
   }
 
   /// Reads until these characters have come after what earlier reads waited for, 10 s at most for each piece.

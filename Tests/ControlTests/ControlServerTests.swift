@@ -67,13 +67,13 @@ struct ControlServerTests {
     #expect(clinux_socket_bind(stale, path) == 0)
     close(stale)
     let server = try ControlServer(
-      path: path, statusProvider: { _ in },
+      path: path, status: StatusFeed { _ in },
       handler: { _, _, _, responder in responder.finish(.success(.done("first"))) })
     server.start()
     defer { server.stop() }
 
     #expect(throws: ControlServer.SocketError.self) {
-      _ = try ControlServer(path: path, statusProvider: { _ in }, handler: { _, _, _, _ in })
+      _ = try ControlServer(path: path, status: StatusFeed { _ in }, handler: { _, _, _, _ in })
     }
     var client = try ControlClient(path: path)
     #expect(try client.ask(.lineRelease, for: DoneReply.self).message == "first")
@@ -81,12 +81,12 @@ struct ControlServerTests {
     let other = folder.path + "/file"
     close(open(other, O_CREAT | O_WRONLY, 0o600))
     #expect {
-      _ = try ControlServer(path: other, statusProvider: { _ in }, handler: { _, _, _, _ in })
+      _ = try ControlServer(path: other, status: StatusFeed { _ in }, handler: { _, _, _, _ in })
     } throws: { "\($0)".contains("no socket stands there") }
     #expect(access(other, F_OK) == 0)
     #expect {
       _ = try ControlServer(
-        path: folder.path + "/" + String(repeating: "x", count: 120), statusProvider: { _ in },
+        path: folder.path + "/" + String(repeating: "x", count: 120), status: StatusFeed { _ in },
         handler: { _, _, _, _ in })
     } throws: { "\($0)".contains("File name too long") }
   }
@@ -99,7 +99,7 @@ struct ControlServerTests {
     #expect(clinux_socket_bind(listening, path) == 0)
     #expect(clinux_socket_listen(listening, 8) == 0)
     let server = ControlServer(
-      listening: listening, statusProvider: { _ in },
+      listening: listening, status: StatusFeed { _ in },
       handler: { _, _, _, responder in responder.finish(.success(.done("yes"))) })
     server.start()
     var client = try ControlClient(path: path)
@@ -326,9 +326,8 @@ struct ControlServerTests {
   @Test("watchers get the status at once, at each change, and not in between")
   func watch() throws {
     var limits = ControlServer.Limits()
-    limits.watchMilliseconds = 5
     limits.watchRepeatMilliseconds = 60_000
-    let line = try TestLine(limits: limits) { _, _, _, responder in
+    let line = try TestLine(limits: limits, pace: Self.pace(5)) { _, _, _, responder in
       responder.finish(.success(.done("x")))
     }
     var first = try ControlClient(path: line.path)
@@ -347,9 +346,8 @@ struct ControlServerTests {
   @Test("a watcher hears a sign of life even without a change")
   func watchRepeats() throws {
     var limits = ControlServer.Limits()
-    limits.watchMilliseconds = 5
     limits.watchRepeatMilliseconds = 20
-    let line = try TestLine(limits: limits) { _, _, _, _ in }
+    let line = try TestLine(limits: limits, pace: Self.pace(5)) { _, _, _, _ in }
     var client = try ControlClient(path: line.path)
     try client.send(.watch())
     for _ in 0..<3 { #expect(try event(&client) != nil) }
@@ -358,14 +356,13 @@ struct ControlServerTests {
   @Test("a question for the status that is dropped is asked again")
   func statusDropped() throws {
     let folder = try Folder()
-    var limits = ControlServer.Limits()
-    limits.watchMilliseconds = 5
-    limits.statusMilliseconds = 20
+    var pace = Self.pace(5)
+    pace.answerMilliseconds = 20
     let asked = Mutex(0)
     let status = PlayedStatus()
     let server = try ControlServer(
-      path: folder.path + "/control.sock", limits: limits,
-      statusProvider: { answer in
+      path: folder.path + "/control.sock",
+      status: StatusFeed(pace: pace) { answer in
         let count = asked.withLock { count in
           count += 1
           return count
@@ -383,9 +380,8 @@ struct ControlServerTests {
   @Test("a watcher that does not read is dropped, the others go on")
   func slowWatcher() throws {
     var limits = ControlServer.Limits()
-    limits.watchMilliseconds = 1
     limits.stalledMilliseconds = 100
-    let line = try TestLine(limits: limits) { _, _, _, responder in
+    let line = try TestLine(limits: limits, pace: Self.pace(1)) { _, _, _, responder in
       responder.finish(.success(.done("x")))
     }
     line.status.value.withLock { $0.line = String(repeating: "L", count: 30_000) }
@@ -405,6 +401,12 @@ struct ControlServerTests {
   }
 
   // MARK: Help
+
+  private static func pace(_ milliseconds: Int) -> StatusFeed.Pace {
+    var pace = StatusFeed.Pace()
+    pace.lookMilliseconds = milliseconds
+    return pace
+  }
 
   private func finalFailure(_ client: inout ControlClient) throws -> Failure? {
     guard

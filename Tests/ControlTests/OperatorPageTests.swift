@@ -32,6 +32,17 @@ struct OperatorPageTests {
     #expect(try Self.page().contains("lineward \(command.words)"))
   }
 
+  @Test("the screen of watch is the one that is tested")
+  func watch() throws {
+    let screen = try #require(WatchScreenTests.saved.first { $0.name == "question" }).screen
+    let lines = screen.lines(rows: 24, columns: 80, colours: false, now: 1000).map { line in
+      var line = WatchScreenTests.bare(line)
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+    #expect(try Self.page().contains(lines.joined(separator: "\n")))
+  }
+
   @Test("status and alarms look as the programs lay them out")
   func samples() throws {
     let page = try Self.page()

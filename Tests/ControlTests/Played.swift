@@ -49,7 +49,8 @@ final class TestLine: Sendable {
   private let folder: Folder
 
   init(
-    limits: ControlServer.Limits = .init(), handler: @escaping ControlServer.Handler
+    limits: ControlServer.Limits = .init(), pace: StatusFeed.Pace = .init(),
+    handler: @escaping ControlServer.Handler
   ) throws {
     folder = try Folder()
     path = folder.path + "/control.sock"
@@ -57,7 +58,7 @@ final class TestLine: Sendable {
       path: path, limits: limits,
       nameService: NameService(
         userName: { _ in "tester" }, groupNumber: { _ in nil }, groups: { _, group in [group] }),
-      statusProvider: { [status] answer in
+      status: StatusFeed(pace: pace) { [status] answer in
         DispatchQueue.global().async { answer(status.next()) }
       }, handler: handler)
     server.start()

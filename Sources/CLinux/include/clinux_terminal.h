@@ -8,8 +8,10 @@
 #include <pty.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <termios.h>
 #include <unistd.h>
 
 // Rows and columns of a terminal.
@@ -30,15 +32,21 @@ static inline int clinux_terminal_pair(int *inner, int rows, int columns) {
   return outer;
 }
 
+// Gives a pseudo-terminal another size, as a person does to a window.
+static inline int clinux_terminal_resize(int outer, int rows, int columns) {
+  struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+  return ioctl(outer, TIOCSWINSZ, &size) < 0 ? -errno : 0;
+}
+
 static inline int clinux_terminal_signals(sigset_t *set) {
-  const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH};
+  const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH};
   sigemptyset(set);
   for (size_t index = 0; index < sizeof signals / sizeof signals[0]; index++)
     if (sigaddset(set, signals[index]) < 0) return -errno;
   return 0;
 }
 
-// Blocks the signals that end, suspend or resize a view and gives a descriptor from which they are read.
+// Blocks the signals that end, suspend, continue or resize a view and gives a descriptor from which they are read.
 static inline int clinux_terminal_signal_descriptor(void) {
   sigset_t set;
   int code = clinux_terminal_signals(&set);
@@ -73,6 +81,39 @@ static inline int clinux_terminal_block_signal(int number) {
   sigemptyset(&one);
   if (sigaddset(&one, number) < 0) return -errno;
   return sigprocmask(SIG_BLOCK, &one, NULL) < 0 ? -errno : 0;
+}
+
+// One descriptor that is readable when either of two is; the second may be -1.
+static inline int clinux_terminal_either(int first, int second) {
+  int both = epoll_create1(EPOLL_CLOEXEC);
+  if (both < 0) return -errno;
+  const int descriptors[] = {first, second};
+  for (int index = 0; index < 2; index++) {
+    if (descriptors[index] < 0) continue;
+    struct epoll_event event = {.events = EPOLLIN, .data = {.fd = descriptors[index]}};
+    if (epoll_ctl(both, EPOLL_CTL_ADD, descriptors[index], &event) < 0) {
+      int code = -errno;
+      close(both);
+      return code;
+    }
+  }
+  return both;
+}
+
+// Keys come one by one and are not echoed; what makes signals still does. *before is how it was.
+static inline int clinux_terminal_take_keys(int descriptor, struct termios *before) {
+  if (tcgetattr(descriptor, before) < 0) return -errno;
+  struct termios keys = *before;
+  keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO | IEXTEN);
+  keys.c_iflag &= ~(tcflag_t)(IXON);
+  keys.c_cc[VMIN] = 1;
+  keys.c_cc[VTIME] = 0;
+  return tcsetattr(descriptor, TCSANOW, &keys) < 0 ? -errno : 0;
+}
+
+// As it was before; what was typed and not read goes away, so that no shell gets it.
+static inline int clinux_terminal_give_back(int descriptor, const struct termios *before) {
+  return tcsetattr(descriptor, TCSAFLUSH, before) < 0 ? -errno : 0;
 }
 
 #endif
