@@ -54,7 +54,9 @@ let package = Package(
     // Rooms that know the machine.
     .target(
       name: "Records",
-      dependencies: ["Line", "Alarms", "CLinux", "CSQLite", grdb, grdbSQLite, crypto],
+      dependencies: [
+        "Line", "Alarms", "Containment", "CLinux", "CSQLite", grdb, grdbSQLite, crypto,
+      ],
       swiftSettings: strict),
     .target(name: "Threads", dependencies: ["Line", "CLinux"], swiftSettings: strict),
     .target(
@@ -69,8 +71,8 @@ let package = Package(
     .target(
       name: "Daemon",
       dependencies: [
-        "GS1", "Alarms", "Line", "Rings", "Threads", "Records", "Devices", "PLCLink", "Control",
-        "Configuration", "Journal", "CLinux", logging, argumentParser,
+        "GS1", "Alarms", "Containment", "Line", "Rings", "Threads", "Records", "Devices", "PLCLink",
+        "Control", "Configuration", "Journal", "CLinux", logging, argumentParser,
       ], swiftSettings: strict),
     .target(name: "Simulation", dependencies: ["CLinux", "CToml"], swiftSettings: strict),
 
@@ -114,14 +116,18 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DaemonTests",
-      dependencies: ["Daemon", "Configuration", "Devices", "Line", "Alarms", "Records", logging],
+      dependencies: [
+        "Daemon", "Configuration", "Containment", "Control", "Devices", "Line", "Alarms", "Records",
+        logging,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "LineTests", dependencies: ["Line", "Alarms", "Threads"], swiftSettings: strict),
     .testTarget(
       name: "RingsTests", dependencies: ["Rings", "Threads"], swiftSettings: strict),
     .testTarget(
-      name: "RecordsTests", dependencies: ["Records", "Line", "Alarms", grdb, grdbSQLite, crypto],
+      name: "RecordsTests",
+      dependencies: ["Records", "Line", "Alarms", "Containment", grdb, grdbSQLite, crypto],
       swiftSettings: strict),
     .testTarget(
       name: "DevicesTests", dependencies: ["Devices", "Line", "Rings", "CLinux", "CUdev"],

@@ -39,6 +39,13 @@ extension Key {
       """
     ),
     ("containment", false, "The containment playbook."),
+    (
+      "contact", true,
+      """
+      Somebody who is told of a containment case; one table for each, at most 64. Whatever ways it has, a line in the \
+      journal is always one of them.
+      """
+    ),
   ]
 
   private static let bauds: [Int64] = [
@@ -49,7 +56,7 @@ extension Key {
 
   static let all: [Key] =
     general + roles + scanner + plc + station + verification + printFeed + limits + challenge
-    + secondStop + containment
+    + secondStop + containment + alerting + contact
 
   private static let general = [
     Key(

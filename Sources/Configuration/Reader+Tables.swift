@@ -13,7 +13,9 @@ extension Reader {
     let scanners = all("scanner").map { scanner($0) }
     let plcs = all("plc").map { plc($0) }
     let stations = all("station").map { station($0) }
-    for table in ["scanner", "plc", "station"] { unique(table, "name") }
+    let contacts = all("contact").map { contact($0) }
+    let alerting = alerting(only("containment"))
+    for table in ["scanner", "plc", "station", "contact"] { unique(table, "name") }
     unique("scanner", "device")
     matches(scanners)
     unique("scanner", "listen")
@@ -29,7 +31,8 @@ extension Reader {
     let secondStop = secondStop(only("second_stop"))
     let minutes = number(only("containment"), "containment.duration_minutes")
     guard let line, let directory, let minFree, let heads, let socket, let roles, let grade,
-      let order, let window, let feed, let limits, let challenge, let minutes
+      let order, let window, let feed, let limits, let challenge, let minutes,
+      let alerting
     else {
       return nil
     }
@@ -42,7 +45,8 @@ extension Reader {
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
       orderWindow: order == "printed" ? window : nil, printFeed: feed, limits: limits,
-      challenge: challenge, secondStop: secondStop, containmentMinutes: minutes)
+      challenge: challenge, secondStop: secondStop, containmentMinutes: minutes,
+      contacts: contacts.compactMap(\.self), alerting: alerting)
   }
 
   // MARK: One table

@@ -493,6 +493,13 @@ public struct Render: Sendable {
     if let wrong = reply.firstWrong {
       return [colour(.red, "The export does NOT hold."), "  \(plain(wrong, 4096))"]
     }
+    if let id = reply.caseID {
+      return [
+        "\(colour(.green, "The bundle holds:")) case \(plain(id)), \(number(reply.records)) records, "
+          + "\(number(reply.files)) files.",
+        reply.signedBy.map { "  signed by  \(plain($0))" } ?? "  It is not signed.",
+      ]
+    }
     return [
       "\(colour(.green, "The export holds:")) batch \(plain(reply.batch)), \(number(reply.records)) records, "
         + "\(number(reply.files)) files, \(number(reply.signedHeads)) signed heads.",
@@ -580,12 +587,12 @@ public struct Render: Sendable {
     }
   }
 
-  private func plain(_ text: String, _ lengthMax: Int = 500) -> String {
+  func plain(_ text: String, _ lengthMax: Int = 500) -> String {
     Plain.text(text, lengthMax: lengthMax)
   }
 
   /// A sentence as it begins and ends on screen, whoever worded it.
-  private func sentence(_ text: String, end: String) -> String {
+  func sentence(_ text: String, end: String) -> String {
     var text = plain(text, 4096)
     if text.last == ".", end == ":" { text.removeLast() }
     if let last = text.last, !".:!?…".contains(last) { text += end }
@@ -612,7 +619,7 @@ public struct Render: Sendable {
   }
 
   /// Digits in groups of three: 1,000,000.
-  private func number(_ value: some FixedWidthInteger) -> String {
+  func number(_ value: some FixedWidthInteger) -> String {
     let digits = Array(String(value.magnitude))
     var text = value < 0 ? "-" : ""
     for (index, digit) in digits.enumerated() {
@@ -636,7 +643,7 @@ public struct Render: Sendable {
   }
 
   /// Cells in columns, two spaces between them; numbers to the right, all else to the left.
-  private func table(_ head: [String]?, _ rows: [[String]], numeric: Set<Int> = []) -> [String] {
+  func table(_ head: [String]?, _ rows: [[String]], numeric: Set<Int> = []) -> [String] {
     let all = (head.map { [$0] } ?? []) + rows
     let columns = all.map(\.count).max() ?? 0
     let widths = (0..<columns).map { column in

@@ -24,6 +24,7 @@ final class ControlDesk: Sendable {
   private let wedges: [String: Wedge]
   private let plcs: @Sendable (LineStatus) -> [PLCReply]
   private let registers: @Sendable () -> [RegistersReply]
+  private let cases: CaseDesk
   /// Batches are imported one after the other: each needs the number and the serials of those before.
   private let importing = DispatchQueue(label: "lineward.import", qos: .utility)
   /// Looks at PLCs wait for their links.
@@ -36,8 +37,9 @@ final class ControlDesk: Sendable {
     roles: @escaping @Sendable () -> Roles,
     scanners: @escaping @Sendable () -> [ScannerReply], wedges: [String: Wedge],
     plcs: @escaping @Sendable (LineStatus) -> [PLCReply],
-    registers: @escaping @Sendable () -> [RegistersReply]
+    registers: @escaping @Sendable () -> [RegistersReply], cases: CaseDesk
   ) {
+    self.cases = cases
     self.loop = loop
     self.hasPrintFeed = hasPrintFeed
     self.directory = directory
@@ -130,6 +132,14 @@ final class ControlDesk: Sendable {
       export(batch, to: descriptor, peer, responder)
     case .recordsRotateKey(let reason): rotateKey(reason: reason, peer, responder)
     case .recordsArchive(let batch): archive(before: batch, peer, responder)
+    case .containmentTestAlert: cases.test(peer, responder)
+    case .containmentUnits(let id, _): cases.units(id, file: descriptor, on: reading, responder)
+    case .containmentBundle(let id):
+      guard let descriptor else {
+        responder.finish(.failure(.usage("The file for the bundle did not come with the command.")))
+        return
+      }
+      cases.bundle(id, file: descriptor, peer, on: reading, responder)
     }
   }
 

@@ -22,7 +22,7 @@ struct Lineward: ParsableCommand {
       Status.self, Watch.self, BatchCommands.self, LineCommands.self, UnitCommand.self,
       SerialCommands.self, ChallengeCommands.self,
       Alarms.self, Acknowledge.self, Reset.self, Scanners.self, PLCs.self, RecordsCommands.self,
-      GS1Commands.self,
+      ContainmentCommands.self, GS1Commands.self,
     ])
 
   @OptionGroup var options: GlobalOptions
