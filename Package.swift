@@ -66,7 +66,9 @@ let package = Package(
       name: "PLCLink", dependencies: ["Line", "Rings", "Threads", "CModbus", "CLinux"],
       swiftSettings: strict),
     .target(name: "Control", dependencies: ["Line", "CLinux"], swiftSettings: strict),
-    .target(name: "Configuration", dependencies: ["CToml"], swiftSettings: strict),
+    .target(
+      name: "Configuration", dependencies: ["Alarms", "Containment", "CToml"], swiftSettings: strict
+    ),
     .target(name: "Journal", dependencies: ["CSystemd", "CLinux", logging], swiftSettings: strict),
     .target(
       name: "Daemon",
@@ -104,7 +106,8 @@ let package = Package(
     .target(
       name: "WholeLine",
       dependencies: [
-        "Simulation", "Daemon", "PLCLink", "Devices", "Records", "Line", "Alarms", "CSimulatedDisk",
+        "Simulation", "Daemon", "PLCLink", "Devices", "Records", "Line", "Alarms", "Containment",
+        "CSimulatedDisk",
       ], path: "Tests/WholeLine", swiftSettings: strict),
     .executableTarget(
       name: "wholelines", dependencies: ["WholeLine", argumentParser], path: "Tests/wholelines",
@@ -122,7 +125,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "LineTests", dependencies: ["Line", "Alarms", "Threads"], swiftSettings: strict),
+      name: "LineTests", dependencies: ["Line", "Alarms", "Containment", "Threads"],
+      swiftSettings: strict),
     .testTarget(
       name: "RingsTests", dependencies: ["Rings", "Threads"], swiftSettings: strict),
     .testTarget(
@@ -139,7 +143,9 @@ let package = Package(
       name: "ControlTests", dependencies: ["Control", "Daemon", "Line", "lineward", "CLinux"],
       exclude: ["Saved"], swiftSettings: strict),
     .testTarget(
-      name: "ConfigurationTests", dependencies: ["Configuration", "CToml"], swiftSettings: strict),
+      name: "ConfigurationTests",
+      dependencies: ["Configuration", "Alarms", "Containment", "CToml"],
+      swiftSettings: strict),
     .testTarget(
       name: "JournalTests", dependencies: ["Journal", "CLinux", "CSystemd", logging],
       swiftSettings: strict),

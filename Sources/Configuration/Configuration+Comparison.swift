@@ -1,3 +1,4 @@
+internal import Containment
 internal import Glibc
 
 extension Configuration {
@@ -60,7 +61,7 @@ extension Configuration {
       ]
     }
     var remarks: [String] = []
-    for role in ["manufacturing", "quality", "it"]
+    for role in Playbook.threeContacts
     where !contacts.contains(where: { $0.role == role && $0.from == .open }) {
       remarks.append(
         "no [[contact]] has the role \(Key.quoted(role)) and from = \"open\": that role has to be reached by telephone"

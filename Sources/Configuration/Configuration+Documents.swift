@@ -5,9 +5,9 @@ extension Configuration {
       # Configuration of Lineward: one scanner, one PLC, one station.
       #
       #   linewardd --check-config --config FILE    says what is wrong, with line and key
-      #   systemctl reload lineward                 takes new [roles], [verification], [limits], [[contact]], the
-      #                                             times of stations, stall_ms and low_mark of the feed;
-      #                                             all else needs a restart
+      #   systemctl reload lineward                 takes new [roles], [verification], [limits],
+      #                                             [[contact]], the times of stations, stall_ms and
+      #                                             low_mark of the feed; all else needs a restart
       #
       # Keys marked "Needed" have to be there. The others may be left out, and then have the value shown.
       # Set first: the line's id, the scanner's device, the PLC's host, and, together with the PLC's

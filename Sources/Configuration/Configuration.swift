@@ -1,3 +1,6 @@
+public import Alarms
+public import Containment
+
 /// The daemon's configuration, checked: what it holds can be used as it stands.
 public struct Configuration: Sendable, Hashable {
   /// `[line]`.
@@ -332,8 +335,20 @@ public struct Configuration: Sendable, Hashable {
   public var challenge: Challenge
   /// `[second_stop]`; nil: there is none.
   public var secondStop: SecondStop?
-  /// `containment.duration_minutes`.
-  public var containmentMinutes: Int
+  /// `[containment]`.
+  public var containment: Containment
+
+  /// `[containment]`.
+  public struct Containment: Sendable, Hashable {
+    /// Alarms that open a case.
+    public var opensOn: [AlarmKind]
+    /// What is done in it.
+    public var playbook: Playbook
+
+    /// What opens one where nobody says otherwise.
+    static let opensOn = [AlarmKind.badPackPassed, .challengeFailed].map(\.word)
+  }
+
   /// All `[[contact]]`.
   public var contacts: [Contact] = []
   /// The programs that mails and webhooks go out by.

@@ -1,3 +1,5 @@
+internal import Containment
+
 extension Configuration {
   /// `[[contact]]`: somebody who is told of a containment case, and by which ways.
   public struct Contact: Sendable, Hashable {
@@ -13,6 +15,19 @@ extension Configuration {
     public var mail: String?
     /// Where the message is posted as JSON; nil: nowhere.
     public var webhook: String?
+
+    /// Makes a contact.
+    public init(
+      name: String, role: String, from: From = .open, command: [String] = [],
+      mail: String? = nil, webhook: String? = nil
+    ) {
+      self.name = name
+      self.role = role
+      self.from = from
+      self.command = command
+      self.mail = mail
+      self.webhook = webhook
+    }
 
     /// When a contact is told first.
     public enum From: String, Sendable, CaseIterable {
@@ -33,6 +48,12 @@ extension Configuration {
     public var sendmail = "/usr/sbin/sendmail"
     /// `containment.curl`, an absolute path.
     public var curl = "/usr/bin/curl"
+
+    /// Names the programs; as they stand, those of Debian.
+    public init(sendmail: String = "/usr/sbin/sendmail", curl: String = "/usr/bin/curl") {
+      self.sendmail = sendmail
+      self.curl = curl
+    }
   }
 
   /// The text of the file, for evidence.
@@ -54,7 +75,7 @@ extension Configuration {
   /// The roles that a case waits for: the three that every case has, and those of contacts of the plant's own that are
   /// told at once.
   public var contactRoles: [String] {
-    var roles = ["manufacturing", "quality", "it"]
+    var roles = Playbook.threeContacts
     for contact in contacts where contact.from == .open && !roles.contains(contact.role) {
       roles.append(contact.role)
     }
@@ -83,15 +104,16 @@ extension Configuration.Source {
     var next = lines.count + 1
     var below = lines.count + 1
     for value in values {
+      let words = value.path.split(separator: ".").map { $0.prefix { $0 != "[" } }
+      let isSecret = words.count == 2 && Self.secrets.contains(words.joined(separator: "."))
+      // What is in a list goes with the list.
+      if isSecret, value.path.hasSuffix("]") { continue }
       // `below`: the nearest value in a later line than this one.
       if value.line < next {
         below = next
         next = value.line
       }
-      let words = value.path.split(separator: ".").map { $0.prefix { $0 != "[" } }
-      guard words.count == 2, Self.secrets.contains(words.joined(separator: ".")),
-        value.line >= 1, value.line <= lines.count
-      else { continue }
+      guard isSecret, value.line >= 1, value.line <= lines.count else { continue }
       // toml++ counts columns in code points.
       let kept = String(
         String.UnicodeScalarView(lines[value.line - 1].unicodeScalars.prefix(value.column - 1)))

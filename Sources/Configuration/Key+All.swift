@@ -38,7 +38,10 @@ extension Key {
       released.
       """
     ),
-    ("containment", false, "The containment playbook."),
+    (
+      "containment", false,
+      "Containment: what opens a case, and what has to be done in it before the line runs again."
+    ),
     (
       "contact", true,
       """
@@ -605,7 +608,28 @@ extension Key {
   private static let containment = [
     Key(
       table: "containment", name: "duration_minutes", kind: .number(1...1440),
-      fallback: .number(60), sentence: "How long a containment may take.",
-      notBuilt: .allButFallback)
+      fallback: .number(60),
+      sentence: """
+        How long a case may take, from the detection on; with another value the deadlines of the built-in steps keep their \
+        share of it. At half, four fifths and the whole of it more people are told.
+        """),
+    Key(
+      table: "containment", name: "opens_on", kind: .texts,
+      fallback: .texts(Configuration.Containment.opensOn),
+      sentence: """
+        Alarms that open a case when they are raised, by their words (docs/alarms.md); the line is not released while it is \
+        open. An empty list: only people open cases.
+        """),
+    Key(
+      table: "containment", name: "signatures", kind: .texts, fallback: .texts(["quality"]),
+      sentence: """
+        Roles of which each has to sign before a case is closed, each a person of its own; an empty list: none.
+        """),
+    Key(
+      table: "containment", name: "playbook", kind: .text(0...4096), fallback: .text(""),
+      sentence: """
+        A file with the steps, to rename them, give them other owners and deadlines, or add some; config/playbook.toml is the \
+        sample. Empty: the five built-in steps.
+        """),
   ]
 }

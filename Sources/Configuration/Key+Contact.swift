@@ -15,7 +15,8 @@ extension Key {
       table: "contact", name: "from", kind: .word(["open", "half", "four_fifths", "over"]),
       fallback: .text("open"),
       sentence: """
-        Told from this moment of a case on: when it is opened, when half or four fifths of its time are over, or all of it.
+        Told from this moment of a case on: "open", when it is opened; "half" and "four_fifths", when so much of its time is \
+        over; "over", when all of it is.
         """),
     Key(
       table: "contact", name: "command", kind: .texts, fallback: .texts([]),

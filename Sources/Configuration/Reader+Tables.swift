@@ -1,3 +1,6 @@
+internal import Alarms
+internal import Containment
+
 /// From tables to a configuration: what each table says, then what holds across tables.
 ///
 /// One mistake is one problem: a table with a mistake in it still counts as there, so that nothing that
@@ -29,14 +32,14 @@ extension Reader {
     let limits = limits(only("limits"))
     let challenge = challenge(only("challenge"))
     let secondStop = secondStop(only("second_stop"))
-    let minutes = number(only("containment"), "containment.duration_minutes")
+    let containment = containment(only("containment"))
     guard let line, let directory, let minFree, let heads, let socket, let roles, let grade,
-      let order, let window, let feed, let limits, let challenge, let minutes,
+      let order, let window, let feed, let limits, let challenge, let containment,
       let alerting
     else {
       return nil
     }
-    return Configuration(
+    var configuration = Configuration(
       line: .init(id: line),
       storage: .init(
         directory: directory, minFree: Int64(minFree) * 1_000_000, headsFile: heads.file,
@@ -45,11 +48,50 @@ extension Reader {
       roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
       orderWindow: order == "printed" ? window : nil, printFeed: feed, limits: limits,
-      challenge: challenge, secondStop: secondStop, containmentMinutes: minutes,
+      challenge: challenge, secondStop: secondStop, containment: containment,
       contacts: contacts.compactMap(\.self), alerting: alerting)
+    configuration.containment.playbook.contacts = configuration.contactRoles
+    return configuration
   }
 
   // MARK: One table
+
+  private mutating func containment(_ table: Table) -> Configuration.Containment? {
+    let minutes = number(table, "containment.duration_minutes")
+    let opensOn = texts(table, "containment.opens_on")
+    let words = AlarmKind.allCases.map(\.word)
+    for entry in table.lists["opens_on"] ?? [] {
+      guard case .string(let text) = entry.content, !words.contains(text) else { continue }
+      fail(
+        "containment.opens_on", entry, "\(Key.quoted(text)) is no alarm; docs/alarms.md has them")
+    }
+    let signatures = texts(table, "containment.signatures")
+    let roles = ["operator", "supervisor", "quality", "maintenance"]
+    for entry in table.lists["signatures"] ?? [] {
+      guard case .string(let text) = entry.content, !roles.contains(text) else { continue }
+      fail(
+        "containment.signatures", entry,
+        "\(Key.quoted(text)) is no role; it has to be \(Key.either(roles.map(Key.quoted)))")
+    }
+    let path = text(table, "containment.playbook")
+    guard let minutes, let opensOn, let signatures, let path else { return nil }
+    var playbook = Playbook(durationMinutes: minutes, signatures: signatures)
+    playbook.steps = Playbook.fiveSteps.map { step in
+      var step = step
+      step.deadlineMinutes = max(1, step.deadlineMinutes * minutes / 60)
+      return step
+    }
+    if !path.isEmpty {
+      do throws(ConfigurationProblems) {
+        playbook.steps = try PlaybookFile.load(path: path, durationMinutes: minutes)
+      } catch {
+        for problem in error.problems { fail(problem) }
+        return nil
+      }
+    }
+    return Configuration.Containment(
+      opensOn: AlarmKind.allCases.filter { opensOn.contains($0.word) }, playbook: playbook)
+  }
 
   private mutating func challenge(_ table: Table) -> Configuration.Challenge? {
     let packs = texts(table, "challenge.packs")

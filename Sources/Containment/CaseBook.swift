@@ -21,7 +21,7 @@ public struct CaseBook: Sendable, Hashable, Codable {
   /// Whether a case is open; asked for every event.
   public private(set) var hasOpen = false
 
-  /// The case of an id, e.g. `C3`; a small letter will do.
+  /// The case of an id, such as `C3`; a small letter will do.
   public func find(_ id: String) -> ContainmentCase? {
     guard id.first == "C" || id.first == "c", let number = UInt32(id.dropFirst()) else {
       return nil

@@ -101,8 +101,11 @@ public struct Playbook: Sendable, Hashable, Codable {
         "Take the evidence bundle with lineward containment bundle, and look whether it is whole."),
   ]
 
-  /// Where a step stands, counted from 0; nil: there is none of this key.
-  public func index(of key: String) -> Int? { steps.firstIndex { $0.key == key } }
+  /// Where the step of this key or number from 1 stands, counted from 0; nil: there is none.
+  public func index(of key: String) -> Int? {
+    if let index = steps.firstIndex(where: { $0.key == key }) { return index }
+    return Int(key).flatMap { steps.indices.contains($0 - 1) ? $0 - 1 : nil }
+  }
 
   /// What is wrong with it, each a sentence; empty: nothing.
   public var problems: [String] {

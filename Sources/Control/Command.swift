@@ -46,6 +46,8 @@ public enum Command: Sendable, Equatable {
   case challengeStart(station: String)
   /// Ends one without a result.
   case challengeCancel(station: String, reason: String)
+  /// Asks or does something about containment cases.
+  case containment(ContainmentRequest)
   /// Takes the next scan of a scanner that types for the test symbol.
   case scannersTeach(name: String)
   /// Scanners and their health.
@@ -73,6 +75,8 @@ public enum Command: Sendable, Equatable {
   public var words: String {
     if case .serial(let act, _, _, _, _) = self {
       "\(Word.serial.rawValue) \(act.word)"
+    } else if case .containment(let request) = self {
+      "\(Word.containment.rawValue) \(request.word.rawValue)"
     } else {
       word.rawValue
     }
@@ -84,6 +88,7 @@ public enum Command: Sendable, Equatable {
     case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs,
       .plcRegisters, .recordsVerify, .containmentUnits:
       true
+    case .containment(let request): request.onlyReads
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
       .reset, .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .challengeStart,
       .challengeCancel, .scannersTeach, .containmentTestAlert, .containmentBundle:
@@ -129,6 +134,8 @@ public enum Command: Sendable, Equatable {
     case lineStop = "line stop"
     /// The act's word follows.
     case serial
+    /// The request's word follows.
+    case containment
     case unit
     case alarms
     case acknowledge = "ack"
@@ -162,6 +169,7 @@ public enum Command: Sendable, Equatable {
     case .lineRelease: .lineRelease
     case .lineStop: .lineStop
     case .serial: .serial
+    case .containment: .containment
     case .unit: .unit
     case .alarms: .alarms
     case .acknowledge: .acknowledge
@@ -185,7 +193,8 @@ public enum Command: Sendable, Equatable {
 
 extension Command: Codable {
   private enum Key: String, CodingKey {
-    case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment, station, details,
+    case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment, station,
+      details,
       file
     case printOrder = "print_order"
   }
@@ -215,10 +224,17 @@ extension Command: Codable {
         scan: try optionalText(.scan), reason: try text(.reason))
       return
     }
+    let prefix = "\(Word.containment.rawValue) "
+    if name.hasPrefix(prefix),
+      let word = ContainmentRequest.Word(rawValue: String(name.dropFirst(prefix.utf8.count)))
+    {
+      self = .containment(try ContainmentRequest(word, from: decoder))
+      return
+    }
     guard let word = Word(rawValue: name) else { throw UnknownCommand(name: name) }
     self =
       switch word {
-      case .serial: throw UnknownCommand(name: name)
+      case .serial, .containment: throw UnknownCommand(name: name)
       case .status: .status
       case .watch:
         .watch(details: try fields.decodeIfPresent(Bool.self, forKey: .details) ?? false)
@@ -303,6 +319,7 @@ extension Command: Codable {
     case .reset(let id), .recordsExport(let id), .scannersTeach(let id),
       .containmentBundle(let id):
       try fields.encode(id, forKey: .id)
+    case .containment(let request): try request.encode(to: encoder)
     case .challengeStart(let station):
       try fields.encode(station, forKey: .station)
     case .challengeCancel(let station, let reason):

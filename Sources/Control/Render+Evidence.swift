@@ -33,7 +33,8 @@ extension Render {
           unit.serial.isEmpty ? "-" : unit.serial, "\(unit.unit)", unit.station,
           "\(unit.verdict) \(Verdict(rawValue: UInt16(clamping: unit.verdict))?.phrase ?? "")",
           unit.outcome == 0
-            ? "none" : Outcome(rawValue: UInt16(clamping: unit.outcome))?.phrase ?? "\(unit.outcome)",
+            ? "none"
+            : Outcome(rawValue: UInt16(clamping: unit.outcome))?.phrase ?? "\(unit.outcome)",
           unit.state + (unit.hold ? ", hold" : ""), unit.at, unit.scannedIn ? "yes" : "no",
         ]
       }, numeric: [1])

@@ -563,13 +563,13 @@ public struct Render: Sendable {
 
   // MARK: Words
 
-  private enum Colour: Int { case red = 31, green = 32, yellow = 33 }
+  enum Colour: Int { case red = 31, green = 32, yellow = 33 }
 
-  private func colour(_ colour: Colour, _ text: String) -> String {
+  func colour(_ colour: Colour, _ text: String) -> String {
     colours ? "\u{1B}[1;\(colour.rawValue)m\(text)\u{1B}[0m" : text
   }
 
-  private func bold(_ text: String) -> String { colours ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
+  func bold(_ text: String) -> String { colours ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
 
   private func device(_ state: String) -> String {
     state == "online" ? state : colour(.red, plain(state))

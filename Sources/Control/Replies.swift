@@ -1030,6 +1030,10 @@ public enum CommandReply: Sendable, Equatable, Encodable {
   case verify(VerifyReply)
   /// To `records export`.
   case exported(ExportReply)
+  /// To `containment show`.
+  case containment(CaseReply)
+  /// To `containment list`.
+  case containments([CaseReply])
   /// To `containment test-alert`.
   case alertTest(AlertTestReply)
   /// To `containment units`.
@@ -1052,6 +1056,8 @@ public enum CommandReply: Sendable, Equatable, Encodable {
     case .reconciliation(let reply): try reply.encode(to: encoder)
     case .verify(let reply): try reply.encode(to: encoder)
     case .exported(let reply): try reply.encode(to: encoder)
+    case .containment(let reply): try reply.encode(to: encoder)
+    case .containments(let reply): try reply.encode(to: encoder)
     case .alertTest(let reply): try reply.encode(to: encoder)
     case .caseUnits(let reply): try reply.encode(to: encoder)
     case .bundled(let reply): try reply.encode(to: encoder)

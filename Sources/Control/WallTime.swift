@@ -35,6 +35,44 @@ public enum WallTime {
     )
   }
 
+  /// The moment that a text names, milliseconds since 1970; nil when it is none.
+  ///
+  /// As `text(milliseconds:)` writes it; the part behind the seconds may be left out.
+  public static func milliseconds(_ text: String) -> Int64? {
+    let bytes = Array(text.utf8)
+    let form = Array("0000-00-00T00:00:00".utf8)
+    guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z") else { return nil }
+    func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+    for (byte, shape) in zip(bytes, form) {
+      guard shape == UInt8(ascii: "0") ? isDigit(byte) : byte == shape else { return nil }
+    }
+    func value(_ range: Range<Int>) -> Int64 {
+      bytes[range].reduce(0) { $0 * 10 + Int64($1 - UInt8(ascii: "0")) }
+    }
+    var fraction: Int64 = 0
+    switch bytes.count {
+    case 20: break
+    case 24 where bytes[19] == UInt8(ascii: ".") && bytes[20..<23].allSatisfy(isDigit):
+      fraction = value(20..<23)
+    default: return nil
+    }
+    let (year, month, day) = (value(0..<4), value(5..<7), value(8..<10))
+    let (hour, minute, second) = (value(11..<13), value(14..<16), value(17..<19))
+    guard (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 60
+    else { return nil }
+    // The inverse of `civil`.
+    let shifted = month <= 2 ? year - 1 : year
+    let era = floorDivide(shifted, 400)
+    let yearOfEra = shifted - era * 400
+    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+    let days = era * 146_097 + dayOfEra - 719_468
+    let moment = ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + fraction
+    // A day that its month does not have, such as 31 April, comes back as another one.
+    guard self.text(milliseconds: moment).prefix(10) == text.prefix(10) else { return nil }
+    return moment
+  }
+
   private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
     value >= 0 ? value / divisor : (value - divisor + 1) / divisor
   }

@@ -50,12 +50,14 @@ final class Alerter: @unchecked Sendable {
   private var timer: (any DispatchSourceTimer)?
   /// What cases have asked for and nobody has looked at.
   private var orders: [UInt32: ContainmentCase.Escalation] = [:]
-  /// Messages that are over, in case their records were lost with a disk.
-  private var over: [UInt32: [String: ContainmentEvent]] = [:]
+  /// Messages that are over, and how often had been asked by then: what is not in the core of a later look was lost with a
+  /// disk, and is told to it again.
+  private var over: [UInt32: [String: (event: ContainmentEvent, asks: Int)]] = [:]
   /// What the loop had no room for.
   private var untold: [ContainmentEvent] = []
   private var dropped = 0
   private var isAsking = false
+  private var asks = 0
   private var test: Test?
 
   private struct Test {
@@ -178,6 +180,7 @@ final class Alerter: @unchecked Sendable {
       dropped = 0
     }
     guard !orders.isEmpty || !book.isIdle, !isAsking else { return }
+    asks += 1
     isAsking = ask { [weak self] basis in
       guard let self else { return }
       self.queue.async { self.take(basis) }
@@ -233,8 +236,8 @@ final class Alerter: @unchecked Sendable {
       contact: lane.contact, way: lane.way.rawValue, of: escalation)
     let known = found.tellings[key] ?? .init(attempts: 0, isTold: false)
     guard !known.isTold, known.attempts < AlertBook.attemptsMax else { return }
-    if let event = over[found.number]?[key] {
-      send(event)
+    if let known = over[found.number]?[key] {
+      if known.asks < asks { send(known.event) }
       return
     }
     let message = AlertBook.Message(number: found.number, escalation: escalation)
@@ -304,7 +307,7 @@ final class Alerter: @unchecked Sendable {
       let key = ContainmentCase.Telling.key(
         contact: attempt.lane.contact, way: attempt.lane.way.rawValue,
         of: attempt.message.escalation)
-      over[attempt.message.number, default: [:]][key] = event
+      over[attempt.message.number, default: [:]][key] = (event, asks)
     }
     send(event)
   }

@@ -57,9 +57,14 @@ struct BoundedProgram {
   /// The environment of programs that the configuration names.
   static let environment = ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"]
 
+  /// The longest piece that a program writes at once; a piece that does not fit whole is not taken at all.
+  private static let pieceMax = 1 << 20
+
   /// Runs it and takes what it writes, at most so many bytes; blocks as `run` does.
+  ///
+  /// A program that goes on writing gets an error for it, and mostly ends by that.
   func report(input: [UInt8] = [], atMost bytesMax: Int = 65_536) -> Report {
-    let output = clinux_bounded_file(bytesMax)
+    let output = clinux_bounded_file(bytesMax + BoundedProgram.pieceMax)
     guard output >= 0 else {
       return Report(failure: BoundedProgram.reason(-output), said: [], isFull: false)
     }
@@ -77,18 +82,16 @@ struct BoundedProgram {
       return Report(
         failure: "it cannot be started: \(BoundedProgram.reason(number))", said: [], isFull: false)
     }
-    let length = min(max(0, Int(lseek(output, 0, SEEK_CUR))), bytesMax)
+    let written = max(0, Int(lseek(output, 0, SEEK_CUR)))
+    let length = min(written, bytesMax)
     let said = [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
       count = max(0, pread(output, buffer.baseAddress, length, 0))
-    }
-    guard status != 0 else {
-      return Report(failure: nil, said: said, isFull: length == bytesMax)
     }
     let text = String(decoding: said.prefix(300), as: UTF8.self)
       .split(whereSeparator: \.isNewline).joined(separator: " ")
     return Report(
-      failure: "it ended with \(status)\(text.isEmpty ? "" : ": \(text)")", said: said,
-      isFull: length == bytesMax)
+      failure: status == 0 ? nil : "it ended with \(status)\(text.isEmpty ? "" : ": \(text)")",
+      said: said, isFull: written > bytesMax)
   }
 
   private static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }

@@ -50,7 +50,9 @@ final class CaseDesk: Sendable {
   func test(_ peer: Peer, _ responder: Responder) {
     alerter.test(
       by: peer.actor,
-      progress: { responder.progress(ProgressReply(phase: "telling contacts", done: $0, total: $1)) }
+      progress: {
+        responder.progress(ProgressReply(phase: "telling contacts", done: $0, total: $1))
+      }
     ) { reply in
       guard let reply else {
         responder.finish(

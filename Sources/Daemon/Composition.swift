@@ -140,7 +140,9 @@ final class Composition: Sendable {
       throw ExitCode(73)
     }
 
-    for remark in configuration.remarks + configuration.contactRemarks { logger.warning("\(path): \(remark)") }
+    for remark in configuration.remarks + configuration.contactRemarks {
+      logger.warning("\(path): \(remark)")
+    }
     alerter.start()
     loop.start()
     for link in links.all where !link.start() {
@@ -254,7 +256,10 @@ final class Composition: Sendable {
         timeout: Instant.Span(configuration.challenge.timeout)),
       printFeed: configuration.printFeed.map {
         LineSettings.PrintFeed(stall: Instant.Span($0.stall), lowMark: $0.lowMark)
-      }, secondStop: SecondStop.words(configuration))
+      }, secondStop: SecondStop.words(configuration),
+      containment: LineSettings.Containment(
+        opensOn: Set(configuration.containment.opensOn),
+        playbook: configuration.containment.playbook))
   }
 
   private static func transport(

@@ -115,6 +115,7 @@ final class ControlDesk: Sendable {
         return
       }
       order(.challengeCancel(station: station, reason: reason), peer, responder)
+    case .containment(let request): containment(request, peer, responder)
     case .scannersTeach(let name): teach(name, peer, responder)
     case .scanners: responder.finish(.success(.scanners(scanners())))
     case .plcs:
@@ -225,7 +226,12 @@ final class ControlDesk: Sendable {
 
   // MARK: To the loop
 
-  private func order(_ command: LineCommand, _ peer: Peer, _ responder: Responder) {
+  /// The words of a peer's roles; root has all of them.
+  func roleNames(of peer: Peer) -> Set<String> {
+    Set((peer.uid == 0 ? Set(Role.allCases) : roles().roles(of: peer)).map(\.rawValue))
+  }
+
+  func order(_ command: LineCommand, _ peer: Peer, _ responder: Responder) {
     let taken = loop.send(
       .command(command, actor: peer.actor) { result in
         responder.finish(result.reply)
@@ -239,7 +245,7 @@ final class ControlDesk: Sendable {
     if !loop.send(.look(body)) { responder.finish(.failure(ControlDesk.overrun)) }
   }
 
-  private func look(
+  func look(
     _ responder: Responder,
     _ body: @escaping @Sendable (LineController) -> Result<CommandReply, Failure>
   ) {

@@ -86,13 +86,19 @@ public struct Roles: Sendable {
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge,
       .challengeStart, .challengeCancel:
       [.operator, .supervisor]
-    case .recordsExport, .recordsRotateKey, .recordsArchive, .containmentBundle: [.quality, .supervisor]
+    case .recordsExport, .recordsRotateKey, .recordsArchive, .containmentBundle:
+      [.quality, .supervisor]
     case .lineStop, .containmentUnits: Set(Role.allCases)
     case .containmentTestAlert: [.supervisor, .quality, .maintenance]
     case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
       [.operator, .supervisor, .quality]
     case .serial: [.supervisor, .quality]
+    case .containment(.list), .containment(.show): nil
+    case .containment(.open), .containment(.complete), .containment(.answer), .containment(.scan):
+      Set(Role.allCases)
+    case .containment(.narrow): [.quality]
+    case .containment(.close): [.supervisor, .quality]
     case .reset, .scannersTeach: [.supervisor, .maintenance]
     }
   }

@@ -107,7 +107,10 @@ final class SystemCheck: @unchecked Sendable {
     let event = ContainmentEvent.evidence(number: number, step: step, title: title, bytes: bytes)
     // The loop's mail has room again within its turn of 20 ms, or the daemon is being restarted.
     let pause = DispatchSemaphore(value: 0)
-    for _ in 0..<100 where !tell(event) { _ = pause.wait(timeout: .now() + .milliseconds(50)) }
+    for _ in 0..<100 {
+      if tell(event) { return }
+      _ = pause.wait(timeout: .now() + .milliseconds(50))
+    }
   }
 
   // MARK: Parts
@@ -201,7 +204,8 @@ final class SystemCheck: @unchecked Sendable {
       }
     }
     return SystemState.Disk(
-      directory: sources.directory, freeBytes: bytes(room.f_bavail), sizeBytes: bytes(room.f_blocks),
+      directory: sources.directory, freeBytes: bytes(room.f_bavail),
+      sizeBytes: bytes(room.f_blocks),
       minFreeBytes: sources.minFree, databaseBytes: database)
   }
 
@@ -261,11 +265,14 @@ final class SystemCheck: @unchecked Sendable {
 
   // MARK: As JSON
 
-  static func encoded(_ value: some Encodable) -> [UInt8] {
+  /// The state with its findings in front, where a person sees them first; all other keys in alphabetical order.
+  static func encoded(_ state: SystemState) -> [UInt8] {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .withoutEscapingSlashes]
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     // Texts, numbers and truth values always encode.
-    return ((try? encoder.encode(value)).map { Array($0) } ?? []) + [0x0A]
+    let findings = (try? encoder.encode(state.findings)).map { Array($0) } ?? []
+    let rest = (try? encoder.encode(state)).map { Array($0.dropFirst()) } ?? []
+    return Array("{\n  \"findings\" : ".utf8) + findings + Array(",".utf8) + rest + [0x0A]
   }
 
   /// The registers of as many stations as there is room for; the others are named.

@@ -100,6 +100,7 @@ struct SystemState: Encodable, Sendable {
     var detail: String
   }
 
+  /// They stand before all the rest, and are encoded by whoever writes it.
   var findings: [String] = []
   var at: String
   var line: String
@@ -125,7 +126,7 @@ struct SystemState: Encodable, Sendable {
   static let listMax = 100
 
   enum CodingKeys: String, CodingKey {
-    case findings, at, line, version, permit, batch, stations, scanners, plcs, alarms, disk, chain,
+    case at, line, version, permit, batch, stations, scanners, plcs, alarms, disk, chain,
       clock, configuration
     case stopReasons = "stop_reasons"
     case printFeed = "print_feed"

@@ -551,8 +551,10 @@ extension LineController {
     finish(id, "\(text) is in; scanned in: \(cases[found.number]?.scanned.count ?? 0)")
   }
 
-  /// Nothing leaves without a record of who took it. While the step is open that gathers documents, the bundle is evidence
-  /// for it; later it is not, because new evidence would take signatures their meaning.
+  /// Nothing leaves without a record of who took it.
+  ///
+  /// While the step is open that gathers documents, the bundle is evidence for it; later it is not, because new evidence
+  /// would take signatures their meaning.
   private mutating func bundle(_ id: UInt64, _ name: String, sha256: String?, actor: String) {
     guard let found = cases.find(name) else {
       _ = withCase(id, "containment bundle", name, actor: actor) { _ in nil }

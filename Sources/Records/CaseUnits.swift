@@ -29,7 +29,8 @@ public struct CaseUnit: Sendable, Hashable {
 
   /// Columns of the list.
   public static let columns = [
-    "batch", "gtin", "serial", "unit", "station", "verdict", "verdict_word", "verdict_at", "outcome",
+    "batch", "gtin", "serial", "unit", "station", "verdict", "verdict_word", "verdict_at",
+    "outcome",
     "outcome_word", "state", "hold", "scanned_in",
   ]
 
@@ -311,7 +312,8 @@ public struct CaseUnits: Sendable {
           do throws(ExportProblem) {
             try body(
               CaseUnit(
-                batch: batch.id, gtin: description.gtin, serial: String(decoding: line, as: UTF8.self),
+                batch: batch.id, gtin: description.gtin,
+                serial: String(decoding: line, as: UTF8.self),
                 unit: entry.unit, station: names.all[Int(entry.station)],
                 verdict: UInt16(entry.verdict), at: entry.judgedAt,
                 outcome: UInt16(entry.outcome), state: entry.state, hold: entry.hold,

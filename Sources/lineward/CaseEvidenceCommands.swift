@@ -5,16 +5,6 @@ internal import Foundation
 internal import Glibc
 internal import Records
 
-/// `containment …`.
-struct ContainmentCommands: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "containment",
-    abstract: "Work a containment case to its end.",
-    subcommands: [
-      ContainmentUnits.self, ContainmentBundle.self, ContainmentTestAlert.self,
-    ])
-}
-
 /// `containment test-alert`.
 struct ContainmentTestAlert: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -107,7 +97,8 @@ struct ContainmentUnits: ParsableCommand {
 
     func keep() throws(Failure) {
       guard fsync(descriptor) == 0 else {
-        throw .badInput("\(Plain.text(path)) cannot be written: \(String(cString: strerror(errno))).")
+        throw .badInput(
+          "\(Plain.text(path)) cannot be written: \(String(cString: strerror(errno))).")
       }
       isKept = true
     }

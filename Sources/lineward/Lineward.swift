@@ -20,9 +20,9 @@ struct Lineward: ParsableCommand {
     version: "lineward \(Release.version)",
     subcommands: [
       Status.self, Watch.self, BatchCommands.self, LineCommands.self, UnitCommand.self,
-      SerialCommands.self, ChallengeCommands.self,
+      SerialCommands.self, ChallengeCommands.self, ContainmentCommands.self,
       Alarms.self, Acknowledge.self, Reset.self, Scanners.self, PLCs.self, RecordsCommands.self,
-      ContainmentCommands.self, GS1Commands.self,
+      GS1Commands.self,
     ])
 
   @OptionGroup var options: GlobalOptions

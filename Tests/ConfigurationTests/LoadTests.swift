@@ -1,3 +1,5 @@
+import Alarms
+import Containment
 import Testing
 
 @testable import Configuration
@@ -42,7 +44,9 @@ import Testing
             stopConfirm: .milliseconds(1000), outcome: .milliseconds(5000)),
           challenge: .init(
             packs: ["no_read", "duplicate", "wrong_lot", "unknown"], everyHours: 0,
-            afterBatchStart: false, timeout: .seconds(600)), containmentMinutes: 60))
+            afterBatchStart: false, timeout: .seconds(600)),
+          containment: .init(
+            opensOn: [.badPackPassed, .challengeFailed], playbook: Playbook())))
   }
 
   @Test func everyKeyReachesItsPlace() throws {

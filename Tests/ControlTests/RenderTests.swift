@@ -30,6 +30,59 @@ struct RenderTests {
     try expectSaved("status-running.txt", render.status(status))
   }
 
+  @Test("a case: what is next first, then what is done")
+  func containment() throws {
+    var found = CaseReply(
+      id: "C3", state: "open", title: "unit 1181 passed although it was rejected\u{1B}[2J",
+      alarm: "bad_pack_passed",
+      openedAt: "2026-03-01T09:14:22.518Z", openedBy: "", elapsedSeconds: 1325,
+      durationSeconds: 3600, holdsRelease: true)
+    found.batches = ["B-2026-117"]
+    found.stations = ["unit-1"]
+    found.steps = [
+      CaseReply.Step(
+        number: 1, key: "stop", name: "Stop production", state: "done",
+        owners: ["operator", "supervisor"], deadlineSeconds: 60, wasLate: false, instruction: "",
+        done: .init(
+          at: "2026-03-01T09:14:22.830Z", by: "", evidence: "312 ms after the detection")),
+      CaseReply.Step(
+        number: 2, key: "alert", name: "Alert personnel", state: "overdue",
+        owners: ["operator", "supervisor"], deadlineSeconds: 600, wasLate: true,
+        instruction: "Reach a person of each role.", done: nil),
+    ]
+    found.contacts = [
+      .init(
+        role: "quality",
+        answer: .init(
+          at: "2026-03-01T09:20:00.000Z", by: "anna (1001)", evidence: "M. Weber by telephone")),
+      .init(role: "it", answer: nil),
+    ]
+    found.evidence = [.init(step: 4, title: "system state", at: "2026-03-01T09:14:23.100Z")]
+    found.notes = ["the permit was withdrawn"]
+    found.unsigned = ["quality"]
+    found.next = "Alert personnel: waiting for an answer of it"
+    found.nextOwner = "operator"
+    var late = found
+    late.id = "C4"
+    late.elapsedSeconds = 3700
+    late.remainingSeconds = -100
+    var closed = found
+    closed.id = "C1"
+    closed.state = "closed"
+    closed.next = ""
+    closed.since = "2026-03-01T06:00:00.000Z"
+    closed.closed = .init(at: "2026-03-01T10:01:00.000Z", by: "anna (1001)", evidence: "destroyed")
+    closed.signatures = [
+      .init(
+        name: "Anna Berg", login: "anna", role: "quality", meaning: "reviewed",
+        at: "2026-03-01T10:00:00.000Z", stands: false)
+    ]
+    try expectSaved(
+      "containment.txt",
+      render.cases([closed, late, found]) + [""] + render.caseInFull(found) + [""]
+        + render.caseInFull(closed) + [""] + render.cases([]))
+  }
+
   @Test("status and batch of a line whose order comes from the print feed")
   func printFeed() throws {
     let printed = PrintedReply(source: "feed", printed: 1_220, read: 1_204, skipped: 6, waiting: 10)

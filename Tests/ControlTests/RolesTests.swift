@@ -44,13 +44,19 @@ struct RolesTests {
     let peers = [Self.olga, Self.mika, Self.sofia, Self.quinn, Self.guest, Self.root]
     let allowed = peers.filter { roles.refusal(of: command, to: $0) == nil }.map(\.name)
     switch command {
-    case .lineStop: #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
+    case .containment(.open), .containment(.complete), .containment(.answer), .containment(.scan):
+      #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
+    case .containment(.narrow): #expect(allowed == ["quinn", "root"])
+    case .containment(.close): #expect(allowed == ["sofia", "quinn", "root"])
+    case .containmentTestAlert: #expect(allowed == ["mika", "sofia", "quinn", "root"])
+    case .lineStop, .containmentUnits:
+      #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
     case .reset, .scannersTeach: #expect(allowed == ["mika", "sofia", "root"])
     case .batchClose(_, .some): #expect(allowed == ["sofia", "root"])
     case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
       #expect(allowed == ["olga", "sofia", "quinn", "root"])
-    case .serial, .recordsExport, .recordsRotateKey, .recordsArchive:
+    case .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .containmentBundle:
       #expect(allowed == ["sofia", "quinn", "root"])
     case let command where command.onlyReads: #expect(allowed == peers.map(\.name))
     default: #expect(allowed == ["olga", "sofia", "root"])

@@ -12,10 +12,12 @@ struct AlertBookTests {
 
   private func at(_ seconds: Int64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
 
-  @Test("a failing way is tried at once, after 5 s, 30 s, 2 min, 5 min, then every 10 min, 12 times in all")
+  @Test(
+    "a failing way is tried at once, after 5 s, 30 s, 2 min, 5 min, then every 10 min, 12 times in all"
+  )
   func pauses() {
     var book = AlertBook()
-    #expect(book.add(Self.case1, to: Self.lane, now: at(0)))
+    #expect(book.add(Self.case1, to: Self.lane, now: at(0)) == true)
     var now: Int64 = 0
     var moments: [Int64] = []
     var isLast = false
@@ -52,10 +54,12 @@ struct AlertBookTests {
     _ = book.add(Self.case1, to: Self.lane, attempts: 11, now: at(0))
     let attempt = book.begin(now: at(0))
     #expect(attempt.map(\.count) == [12])
-    #expect(book.ended(attempt[0], failed: true, now: at(1)))
+    #expect(book.ended(attempt[0], failed: true, now: at(1)) == true)
   }
 
-  @Test("one message at a time in a lane; the same one twice is one; a later moment takes the earlier one's place")
+  @Test(
+    "one message at a time in a lane; the same one twice is one; a later moment takes the earlier one's place"
+  )
   func lanes() {
     var book = AlertBook()
     _ = book.add(Self.case1, to: Self.lane, now: at(0))
@@ -69,17 +73,18 @@ struct AlertBookTests {
     _ = book.add(over, to: Self.lane, now: at(2))
     #expect(book.begin(now: at(2)).isEmpty)
     // What failed is not tried again when a later moment waits.
-    #expect(book.ended(first[0], failed: true, now: at(3)))
+    #expect(book.ended(first[0], failed: true, now: at(3)) == true)
     #expect(book.begin(now: at(3)).map(\.message) == [over])
   }
 
-  @Test("at most 16 wait in a lane, and 32 attempts are under way, those first that were tried less")
+  @Test(
+    "at most 16 wait in a lane, and 32 attempts are under way, those first that were tried less")
   func bounds() {
     var book = AlertBook()
     for number in 1...UInt32(AlertBook.waitingMax) {
-      #expect(book.add(.init(number: number, escalation: .none), to: Self.lane, now: at(0)))
+      #expect(book.add(.init(number: number, escalation: .none), to: Self.lane, now: at(0)) == true)
     }
-    #expect(!book.add(.init(number: 99, escalation: .none), to: Self.lane, now: at(0)))
+    #expect(book.add(.init(number: 99, escalation: .none), to: Self.lane, now: at(0)) == false)
     book = AlertBook()
     for number in 0..<100 {
       _ = book.add(
@@ -106,7 +111,7 @@ struct AlertBookTests {
     _ = book.add(.init(number: 2, escalation: .none), to: Self.lane, now: at(0))
     book.keep { _, _, _ in false }
     #expect(book.count(in: Self.lane) == 1)
-    #expect(!book.ended(begun[0], failed: true, now: at(1)))
+    #expect(book.ended(begun[0], failed: true, now: at(1)) == false)
     book.keep { _, _, attempts in attempts == 0 }
     #expect(book.isIdle)
   }
@@ -139,8 +144,9 @@ struct AlertBookTests {
     }
     var now: Int64 = 1000
     while !book.isIdle && now < 100_000 {
-      for attempt in underWay + book.begin(now: at(now)) {
-        if book.ended(attempt, failed: false, now: at(now)) { ended += 1 }
+      for attempt in underWay + book.begin(now: at(now))
+      where book.ended(attempt, failed: false, now: at(now)) {
+        ended += 1
       }
       underWay = []
       now += 1

@@ -36,6 +36,7 @@ struct AlerterTests {
       try Data("#!/bin/sh\nhere='\(path)'\n\(script)\n".utf8).write(
         to: URL(fileURLWithPath: file))
       try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: file)
+      try awaitNoWriter(file)
       return file
     }
   }
@@ -89,6 +90,8 @@ struct AlerterTests {
         return true
       }
     }
+
+    var eventCount: Int { state.withLock { $0.events.count } }
 
     var told: [String] {
       state.withLock { state in
@@ -167,7 +170,8 @@ struct AlerterTests {
       Set(desk.told) == ["anna journal open 1 told", "anna command open 1 told"])
     let got = folder.text("got")
     for words in [
-      "Line L01, case C1: duplicate serial at unit-1", "lineward containment answer C1 --role quality",
+      "Line L01, case C1: duplicate serial at unit-1",
+      "lineward containment answer C1 --role quality",
       "batch B-1", "stations unit-1", "C1 quality two words",
     ] {
       #expect(got.contains(words), "\(words)")
@@ -199,7 +203,7 @@ struct AlerterTests {
   func hangs() throws {
     let folder = try Folder()
     let hang = try folder.program("hang", "sleep 300 & echo $! > \"$here/child\"; wait")
-    let quick = try folder.program("quick", "cat > \"$here/quick\"")
+    let quick = try folder.program("quick", "cat > \"$here/got\"")
     let desk = Desk()
     desk.open(1)
     let alerter = alerter(
@@ -422,7 +426,7 @@ struct AlerterTests {
     desk.open(2)
     alerter.alert(2, .none)
     #expect(until { desk.state.withLock { $0.cases[2]?.notes.count == 1 } })
-    #expect(desk.state.withLock { $0.events.count } == 2)
+    #expect(desk.eventCount == 2)
     alerter.stop()
   }
 
@@ -439,7 +443,8 @@ struct AlerterTests {
       reply.withLock { $0 = answer }
     }
     #expect(until { reply.withLock { $0 } != nil })
-    let entries = try #require(reply.withLock { $0 }).entries
+    let answer = reply.withLock { $0 }
+    let entries = try #require(answer).entries
     #expect(
       entries.map { "\($0.contact) \($0.way) \($0.failure == nil)" } == [
         "g command true", "g journal true", "b command false", "b journal true",
@@ -462,6 +467,22 @@ struct AlerterTests {
       #expect(decoded.joined() == text)
     }
   }
+}
+
+/// Waits until nobody has a file open for writing, which would keep it from being run (ETXTBSY): a process that another test
+/// starts has it for a moment, from fork to exec.
+func awaitNoWriter(_ path: String) throws {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  defer { close(descriptor) }
+  let setLease: Int32 = 1024
+  for _ in 0..<10_000 {
+    if fcntl(descriptor, setLease, Int32(F_RDLCK)) == 0 {
+      _ = fcntl(descriptor, setLease, Int32(F_UNLCK))
+      return
+    }
+    sched_yield()
+  }
+  Issue.record("somebody writes \(path)")
 }
 
 /// Keeps what is logged.

@@ -1,4 +1,5 @@
 import Alarms
+import Containment
 import Line
 
 /// A line with one station under test: events in, what went out collected by kind.
@@ -10,6 +11,7 @@ struct Rig {
   var records: [Record] = []
   var notices: [Notice] = []
   var secondStops = 0
+  var containmentOrders: [ContainmentOrder] = []
   var snapshot = PLCSnapshot(mapVersion: 1, epoch: 7)
   var generation: LinkGeneration = 1
   var outcomeSequence: UInt16 = 0
@@ -23,13 +25,13 @@ struct Rig {
     scanners: [ScannerSettings] = [ScannerSettings(name: "camera-1")],
     limits: LineSettings.Limits = .init(), orderWindow: Int? = nil,
     challenge: LineSettings.Challenge = .init(), printFeed: LineSettings.PrintFeed? = nil,
-    secondStop: String? = nil
+    secondStop: String? = nil, containment: LineSettings.Containment = .init()
   ) {
     line = LineController(
       settings: LineSettings(
         line: "L01", scanners: scanners, stations: [station], limits: limits,
         orderWindow: orderWindow, challenge: challenge, printFeed: printFeed,
-        secondStop: secondStop))
+        secondStop: secondStop, containment: containment))
     line.begin(detail: "test", wall: 0)
   }
 
@@ -103,6 +105,7 @@ struct Rig {
       case .reply(_, let result): replies.append(result)
       case .notice(let notice): notices.append(notice)
       case .secondStop: secondStops += 1
+      case .containment(let order): containmentOrders.append(order)
       }
     }
     line.outbox.actions = []

@@ -1,4 +1,5 @@
 import Alarms
+import Containment
 import Line
 import PLCLink
 import Simulation
@@ -78,6 +79,12 @@ final class Laws {
   let isChallengedAtStart: Bool
   /// Challenge tests that were passed.
   var challengesPassed = 0
+  /// Alarms that open a case.
+  let opensOn: Set<AlarmKind>
+  /// Containment cases that are open on disk, and how many were opened and closed.
+  var openCases: [UInt32: OpenCase] = [:]
+  var casesOpened: UInt32 = 0
+  var casesClosed = 0
   /// A withdrawal or a stop is with the PLC this long after it was recorded, on a healthy link.
   private let reaction: Nanoseconds = .milliseconds(100)
   private let storyMax: Int
@@ -92,6 +99,7 @@ final class Laws {
     self.batch = batch
     self.storyMax = max(1, storyMax)
     isChallengedAtStart = plan.settings.challenge.afterBatchStart
+    opensOn = plan.settings.containment.opensOn
     stations = zip(plan.machines, plan.settings.stations).map {
       Station(blocks: $0.link.blocks, hasOutcomes: $1.gateOutcomes)
     }
@@ -188,6 +196,7 @@ final class Laws {
   /// These are on disk now.
   func durable(_ records: [Record], now: Nanoseconds) {
     var withdrawn = false
+    contained(records)
     for record in records {
       let station = Int(record.station)
       challenged(record, station)
@@ -545,6 +554,7 @@ struct State: Equatable {
   var batches: [BatchState]
   var stations: [StationState]
   var alarms: [String]
+  var cases: [String]
 
   init(_ core: LineController) {
     let status = core.status
@@ -559,6 +569,12 @@ struct State: Equatable {
       return StationState(
         counters: station.counters, openUnits: station.openUnits, epoch: epoch, outcome: outcome)
     }
+    cases = core.cases.cases.map { found in
+      // Without times: a record bears that of its turn.
+      let done = found.done.map { $0.map { "\($0.by): \($0.evidence)" } ?? "open" }
+      return "\(found.id) \(found.isOpen) \(done) \(found.answers.keys.sorted()) \(found.scope) "
+        + "\(found.revision) \(found.escalation) \(found.overdue.sorted()) \(found.notes)"
+    }
     alarms = status.alarms.map { "\($0.id) \($0.occurrence) \($0.state.word) \($0.message)" }
   }
 
@@ -566,6 +582,7 @@ struct State: Equatable {
     if batches != other.batches {
       return zip(batches, other.batches).map { "\($0.counts) and \($1.counts)" }.joined()
     }
+    if cases != other.cases { return "\(cases) and \(other.cases)" }
     if alarms != other.alarms { return "\(alarms) and \(other.alarms)" }
     return "\(stations) and \(other.stations)"
   }

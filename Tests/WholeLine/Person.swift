@@ -1,4 +1,5 @@
 import Alarms
+import Containment
 import Line
 import Simulation
 
@@ -25,8 +26,12 @@ struct Person {
   private var closing: Set<UInt64> = []
   private var opening: Set<UInt64> = []
 
-  init(random: SeededRandom, restlessness: Int, challenges: Int) {
+  /// Containment cases that the person opens, in a million looks.
+  var cases: Int
+
+  init(random: SeededRandom, restlessness: Int, challenges: Int, cases: Int) {
     self.random = random
+    self.cases = cases
     self.challenges = challenges
     self.restlessness = restlessness
   }
@@ -39,8 +44,8 @@ struct Person {
     nextLook = now + .milliseconds(20 + Int64(random.below(isMending ? 300 : 600)))
     guard daemon != nil else { return }
     hear(&daemon, disk: disk, laws: laws)
-    guard let status = daemon?.core.status else { return }
-    for command in commands(status, disk: disk, settings: settings) {
+    guard let status = daemon?.core.status, let book = daemon?.core.cases else { return }
+    for command in commands(status, disk: disk, settings: settings) + work(book) {
       if case .batchClose = command { closing.insert(nextID) }
       if case .batchOpen = command { opening.insert(nextID) }
       daemon?.command(nextID, command)
@@ -112,6 +117,24 @@ struct Person {
       }
     }
     return commands
+  }
+
+  /// Does one thing about each open case, and sometimes opens one.
+  private mutating func work(_ book: CaseBook) -> [LineCommand] {
+    let everyone: Set<String> = ["operator", "supervisor", "quality", "maintenance"]
+    var commands: [ContainmentCommand] = book.open.map { found in
+      guard let next = found.nextStep else { return .close(id: found.id, reason: "worked") }
+      let step = found.playbook.steps[next]
+      if step.meaning == .alert, let contact = found.unanswered.first {
+        return .answer(id: found.id, contact: contact, phoned: nil, comment: "")
+      }
+      return .complete(id: found.id, step: step.key, evidence: "seen")
+    }
+    if cases > 0, random.happens(perMillion: cases) {
+      commands.append(
+        .open(reason: "a drill", batch: nil, holdsRelease: random.below(2) == 0))
+    }
+    return commands.map { .containment($0, roles: everyone) }
   }
 
   private mutating func whim(_ status: LineStatus, _ settings: LineSettings) -> LineCommand {

@@ -1,4 +1,6 @@
 import CSimulatedDisk
+import Alarms
+import Containment
 import Line
 import PLCLink
 import Simulation
@@ -74,6 +76,8 @@ package struct Plan: Sendable {
   var restlessness: Int
   /// How often the person starts a challenge test that is not due, in a million looks.
   var challenges = 0
+  /// How often the person opens a containment case, in a million looks.
+  var cases = 0
 
   static let begin: Nanoseconds = 1_000_000_000
   /// Serials that one station has; more than it can pack in the time.
@@ -116,7 +120,24 @@ package struct Plan: Sendable {
       ($0.element.at, $0.offset) < ($1.element.at, $1.offset)
     }
     .map(\.element)
-    if hasChallenges { challenge() }
+    if hasChallenges {
+      challenge()
+      contain()
+    }
+  }
+
+  /// Whether alarms open cases, and which; by a stream of its own, as above.
+  private mutating func contain() {
+    var random = SeededRandom(seed: seed ^ 0x0C0_47A1)
+    guard random.below(3) == 0 else { return }
+    cases = random.below(20_000)
+    let kinds: [AlarmKind] = [
+      .challengeFailed, .trackingInDoubt, .linkLost, .rejectNotConfirmed, .scannerLost,
+      .plcRestarted, .consecutiveRejects, .stopNotConfirmed, .outcomeMissing, .acceptLate,
+    ]
+    settings.containment = LineSettings.Containment(
+      opensOn: Set(kinds.filter { _ in random.below(3) == 0 }),
+      playbook: Playbook(durationMinutes: 1 + random.below(60), signatures: []))
   }
 
   /// Packs that a challenge test may ask for, by the verdict that they get.

@@ -501,7 +501,8 @@ extension VirtualDaemon.Life {
   /// Begins as `Composition.recover` and, after a storage fault, `LineLoop` do it.
   func begin(_ core: inout LineController) {
     core.begin(
-      detail: "virtual", recorded: RecordedSettings.encoded(core.settings), wall: beganWall)
+      detail: "virtual", recorded: RecordedSettings.encoded(core.settings), wall: beganWall,
+      now: beganAt, boot: "virtual")
     if let failedBefore { core.resume(after: failedBefore, now: beganAt, wall: beganWall) }
   }
 }

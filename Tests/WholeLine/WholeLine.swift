@@ -92,7 +92,8 @@ package struct WholeLine {
     disk = SimulatedDisk(
       plan.batch, isPrinted: plan.settings.orderWindow != nil, random: random.split())
     person = Person(
-      random: random.split(), restlessness: plan.restlessness, challenges: plan.challenges)
+      random: random.split(), restlessness: plan.restlessness, challenges: plan.challenges,
+      cases: plan.cases)
     laws = Laws(plan.batch, plan, storyMax: storyMax)
     waiting = plan.mischief
     self.random = random
@@ -459,6 +460,7 @@ package struct WholeLine {
     daemon?.stalledUntil = 0
     person.restlessness = 0
     person.challenges = 0
+    person.cases = 0
     person.isMending = true
     for index in benches.indices { benches[index].line.setFed(false) }
     // A minute is a dozen times what the slowest seed needs; a line that is not back by then never will be.

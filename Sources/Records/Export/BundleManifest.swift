@@ -3,7 +3,7 @@ struct BundleManifest: Codable {
   /// The version of this format.
   static let version = 1
 
-  /// The case, e.g. `C3`; an export of a batch has no such field.
+  /// The case, such as `C3`; an export of a batch has no such field.
   var caseID: String
   var files: [ExportManifest.File]
   var line: String

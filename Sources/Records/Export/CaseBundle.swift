@@ -5,7 +5,7 @@ internal import Line
 
 /// What a bundle holds.
 public struct BundleSummary: Sendable, Hashable {
-  /// The case, e.g. `C3`.
+  /// The case, such as `C3`.
   public var caseID: String
   /// How many records of the case.
   public var records: Int
@@ -27,7 +27,7 @@ public struct CaseBundle: Sendable {
   public var found: ContainmentCase
   /// Its batches.
   public var batches: [CaseUnits.HeldBatch]
-  /// Files that others have made, e.g. an extract of the journal.
+  /// Files that others have made, such as an extract of the journal.
   public var attachments: [Attachment]
   /// What is not in it already, a sentence each.
   public var leftOut: [String]
@@ -221,9 +221,8 @@ public struct CaseBundle: Sendable {
       let audit = writer.add("audit.csv")
       try writer.write(RecordLines.csvHead, to: reads)
       try writer.write(RecordLines.csvHead, to: audit)
-      let window =
-        (bundle.found.detectedAt - CaseBundle.around)...(bundle.found.detectedAt
-        + CaseBundle.around)
+      let detected = bundle.found.detectedAt
+      let window = (detected - CaseBundle.around)...(detected + CaseBundle.around)
       var counts = (reads: 0, audit: 0)
       var missed = (reads: 0, audit: 0)
       var names = self.names

@@ -6,7 +6,7 @@ internal import Glibc
 public struct ExportCheckReport: Sendable, Hashable {
   /// The batch, empty when the manifest could not be read, and for the bundle of a case.
   public var batch = ""
-  /// The case of a bundle, e.g. `C3`; nil for the export of a batch.
+  /// The case of a bundle, such as `C3`; nil for the export of a batch.
   public var caseID: String?
   /// How many records the chain holds for.
   public var records = 0
