@@ -78,12 +78,14 @@ struct ContainmentUnits: ParsableCommand {
       let name =
         path
         ?? "\(getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")/.lineward-units-\(getpid())"
-      self.path = name
-      descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o640)
-      guard descriptor >= 0 else {
+      // Before anything of this object is set: what it did not make it must not remove, and a whole object would.
+      let made = open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o640)
+      guard made >= 0 else {
         throw .badInput(
           "The file \(Plain.text(name)) cannot be made: \(String(cString: strerror(errno))).")
       }
+      self.path = name
+      descriptor = made
       if path == nil {
         unlink(name)
         isKept = true

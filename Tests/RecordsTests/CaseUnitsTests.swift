@@ -148,6 +148,33 @@ import Testing
     }
   }
 
+  @Test("a large batch goes into the file whole, and a thousand of it into the reply")
+  func large() throws {
+    let count = 60_000
+    try withDirectory { directory in
+      let line = try PlayedLine(directory: directory + "/line")
+      try line.openBatch(serials: (0..<count).map { "S\($0)" })
+      for row in 0..<count {
+        try line.store.append(
+          Record(
+            .verdict, station: 0, unit: UInt16(row % 65_504 + 1), batch: 1, row: Int32(row),
+            code: 1, state: .encoded), at: instant(2_000_000_000), wall: 2000)
+      }
+      try line.store.commit()
+      let path = directory + "/units.csv"
+      let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
+      defer { close(descriptor) }
+      let (counts, shown) = try CaseUnits(
+        scope: CaseScope(batches: [1], stations: ["unit-1"]), batches: Self.batches(line),
+        scanned: []
+      ).write(of: line.directory, to: descriptor, shownMax: 1000)
+      line.close()
+      #expect(counts.units == count && counts.missing == count && shown.count == 1000)
+      let lines = try read(path).count { $0 == 0x0A }
+      #expect(lines == count + 1)
+    }
+  }
+
   @Test("a batch whose archive was moved away is named, and one that is there is read")
   func archived() throws {
     try withDirectory { directory in
