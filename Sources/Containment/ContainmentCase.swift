@@ -37,6 +37,11 @@ public struct ContainmentCase: Sendable, Hashable, Codable {
   /// What became of the messages to contacts; see `Telling.key`.
   public var tellings: [String: Telling] = [:]
 
+  /// The contacts that were told, or were not reached.
+  public var contactsTold: Set<String> {
+    Set(tellings.keys.map { String($0.prefix { $0 != "\t" }) })
+  }
+
   /// What became of one message to a contact.
   public struct Telling: Sendable, Hashable, Codable {
     /// How often it was tried.

@@ -17,13 +17,19 @@ final class Alerter: @unchecked Sendable {
   /// What is known of the line when messages are made.
   struct Basis: Sendable {
     var line: String
-    var cases: CaseBook
+    /// The open cases, by number, without the packs that were scanned in: to keep a hold of those would have the loop copy
+    /// them with the next one.
+    var cases: [UInt32: ContainmentCase]
     /// The batches of open cases, by number.
     var batches: [UInt32: String]
 
     init(_ core: LineController) {
       line = core.settings.line
-      cases = core.cases
+      cases = [:]
+      for var found in core.cases.open {
+        found.scanned = []
+        cases[found.number] = found
+      }
       let held = Set(core.cases.open.flatMap(\.scope.batches))
       batches = Dictionary(
         core.batches.filter { held.contains($0.number) }.map { ($0.number, $0.id) },

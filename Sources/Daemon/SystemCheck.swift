@@ -119,8 +119,10 @@ final class SystemCheck: @unchecked Sendable {
     let answered = DispatchSemaphore(value: 0)
     let box = Mutex<Core?>(nil)
     let taken = look { core in
+      var found = core.cases[number]
+      found?.scanned = []
       let view = Core(
-        found: core.cases[number], status: core.status,
+        found: found, status: core.status,
         units: core.unendedUnits(atMost: SystemState.listMax))
       box.withLock { $0 = view }
       answered.signal()

@@ -586,6 +586,11 @@ extension LineController {
     else { return }
     emit(Record(.caseClosed, number: found.number, actor: actor, detail: reason))
     if let kind = LineController.alarm(of: found.escalation) { endAlarm(kind, place: found.id) }
+    // Nobody runs any more after a contact whom no other case has told.
+    let others = Set(cases.open.flatMap(\.contactsTold))
+    for contact in found.contactsTold.subtracting(others).sorted() {
+      endAlarm(.contactNotReached, place: contact)
+    }
     notice(.containment, .notice, "case \(found.id) closed by \(actor): \(reason)")
     let rest = cases.open.filter(\.holdsRelease).map(\.id)
     finish(

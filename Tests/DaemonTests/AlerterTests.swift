@@ -132,7 +132,7 @@ struct AlerterTests {
       ask: { body in
         let cases = desk.state.withLock { $0.cases }
         var basis = Alerter.Basis(LineController(settings: Self.settings))
-        basis.cases = cases
+        for found in cases.open { basis.cases[found.number] = found }
         basis.batches = [1: "B-1"]
         body(basis)
         return true

@@ -147,7 +147,7 @@ public struct CaseBundle: Sendable {
       first = try reader.first(
         since: bundle.found.detectedAt - CaseBundle.around, before: opened,
         after: max(base.last, opened - CaseBundle.recordsBefore))
-      if first == opened - CaseBundle.recordsBefore {
+      if first > base.last + 1, first == opened - CaseBundle.recordsBefore + 1 {
         leftOut.append(
           "reads more than \(CaseBundle.recordsBefore) records before the case, though they are of the last 10 minutes"
         )
@@ -349,7 +349,7 @@ public struct CaseBundle: Sendable {
   /// A title as part of a file's name.
   static func plain(_ title: String) -> String {
     var name = ""
-    for byte in title.lowercased().utf8.prefix(32) {
+    for byte in title.lowercased().utf8.prefix(24) {
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
         name.unicodeScalars.append(Unicode.Scalar(byte))
