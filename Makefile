@@ -155,8 +155,10 @@ vm-test: packages ## the installed service in a virtual machine, with USB scanne
 install: packages ## the programs and their files below DESTDIR
 	swift build -c release --static-swift-stdlib --product linewardd
 	swift build -c release --static-swift-stdlib --product lineward
+	swift build -c release --static-swift-stdlib --product lineward-auth
 	install -D -m 0755 $(RELEASE)/linewardd $(DESTDIR)$(PREFIX)/bin/linewardd
 	install -D -m 0755 $(RELEASE)/lineward $(DESTDIR)$(PREFIX)/bin/lineward
+	install -D -m 0755 $(RELEASE)/lineward-auth $(DESTDIR)$(PREFIX)/libexec/lineward-auth
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/doc/lineward
 	$(RELEASE)/lineward --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lineward
 	$(RELEASE)/linewardd --print-sample-config > $(DESTDIR)$(PREFIX)/share/doc/lineward/lineward.toml
@@ -168,9 +170,10 @@ install: packages ## the programs and their files below DESTDIR
 .PHONY: install-files
 install-files:
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	for unit in lineward.service lineward.socket; do \
-	  sed 's|/usr/bin/lineward|$(PREFIX)/bin/lineward|; s|/etc/lineward|$(ETC)/lineward|; s|/usr/share|$(PREFIX)/share|' \
+	for unit in lineward.service lineward.socket lineward-auth.service lineward-auth.socket; do \
+	  sed 's|/usr/bin/lineward|$(PREFIX)/bin/lineward|; s|/usr/libexec|$(PREFIX)/libexec|; s|/etc/lineward|$(ETC)/lineward|; s|/usr/share|$(PREFIX)/share|' \
 	    systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
+	install -D -m 0644 systemd/lineward.pam $(DESTDIR)$(ETC)/pam.d/lineward
 	install -D -m 0644 systemd/lineward.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lineward.conf
 	install -D -m 0644 systemd/lineward.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lineward.conf
 	install -D -m 0644 systemd/70-lineward.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/70-lineward.rules

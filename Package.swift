@@ -23,6 +23,7 @@ let package = Package(
   products: [
     .executable(name: "linewardd", targets: ["linewardd"]),
     .executable(name: "lineward", targets: ["lineward"]),
+    .executable(name: "lineward-auth", targets: ["lineward-auth"]),
     .executable(name: "linewardsim", targets: ["linewardsim"]),
     .library(name: "GS1", targets: ["GS1"]),
   ],
@@ -38,6 +39,7 @@ let package = Package(
     .target(name: "CFloors", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CLinux"),
     .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+    .systemLibrary(name: "CPAM", providers: [.apt(["libpam0g-dev"])]),
     .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
     .systemLibrary(
       name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -85,6 +87,10 @@ let package = Package(
       dependencies: ["Control", "Devices", "GS1", "Line", "Records", "CLinux", argumentParser],
       swiftSettings: strict),
     .executableTarget(
+      name: "lineward-auth",
+      dependencies: ["Control", "CLinux", "CPAM", "CSystemd", argumentParser],
+      swiftSettings: strict),
+    .executableTarget(
       name: "linewardsim", dependencies: ["Simulation", "Control", "CLinux", argumentParser],
       swiftSettings: strict),
 
@@ -121,7 +127,7 @@ let package = Package(
       name: "DaemonTests",
       dependencies: [
         "Daemon", "Configuration", "Containment", "Control", "Devices", "Line", "Alarms", "Records",
-        logging,
+        "CLinux", logging,
       ],
       swiftSettings: strict),
     .testTarget(
@@ -158,7 +164,7 @@ let package = Package(
     .testTarget(
       name: "ProcessTests",
       dependencies: [
-        "linewardd", "lineward", "linewardsim", "Simulation", "Control", "CLinux", "Line",
+        "linewardd", "lineward", "lineward-auth", "linewardsim", "Simulation", "Control", "CLinux", "Line",
         "Records",
       ],
       swiftSettings: strict),

@@ -34,6 +34,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
   case containmentLate = 57
   case containmentOver = 58
   case contactNotReached = 59
+  case signerLocked = 55
   case scannerFlooding = 39
   case scannerUnframed = 40
   case epochMissing = 41
@@ -99,6 +100,7 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
     case .containmentLate: "containment_late"
     case .containmentOver: "containment_overrun"
     case .contactNotReached: "contact_not_reached"
+    case .signerLocked: "signer_locked"
     case .scannerFlooding: "scanner_flooding"
     case .scannerUnframed: "scanner_unframed"
     case .scannerDrifted: "scanner_drifted"
@@ -131,7 +133,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       .headNotKept,
       .printFeedLost, .printFeedStalled,
       .printedTwice,
-      .printUnexpected, .printedNotRead, .commandNotDone, .acceptLate, .containmentHalf:
+      .printUnexpected, .printedNotRead, .commandNotDone, .acceptLate, .containmentHalf,
+      .signerLocked:
       .medium
     case .machineNotReady, .clockNotSynchronised, .challengeDue, .acceptNotFollowed: .low
     }
@@ -198,6 +201,8 @@ public enum AlarmKind: UInt16, Sendable, CaseIterable, Codable {
       "The case's time is over and nothing ends by itself: get quality and the plant's management, and finish the steps."
     case .contactNotReached:
       "Reach them by telephone; mend the way named, with the journal."
+    case .signerLocked:
+      "Ask the person named whether it was he who mistyped; if not, somebody tries passwords: tell quality. It opens by itself."
     case .challengeDue:
       "Run the challenge test at this station before the line stops for it."
     case .diskSpaceLow:

@@ -90,6 +90,11 @@ int clinux_spawn_wait(int process, int milliseconds, int *status) {
   return 1;
 }
 
+int clinux_process_descriptor(int process) {
+  int descriptor = (int)syscall(SYS_pidfd_open, process, 0);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
 void clinux_spawn_kill(int process) {
   kill(-process, SIGKILL);
   kill(process, SIGKILL);

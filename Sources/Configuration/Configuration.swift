@@ -27,6 +27,8 @@ public struct Configuration: Sendable, Hashable {
   public struct Control: Sendable, Hashable {
     /// Path of the control socket.
     public var socket: String
+    /// Path of the password helper's socket.
+    public var authSocket: String
   }
 
   /// `[roles]`: entries `group:NAME` or `user:NAME`.
@@ -41,6 +43,21 @@ public struct Configuration: Sendable, Hashable {
     public var maintenance: [String]
     /// Logins that several people use.
     public var shared: [String]
+
+    /// The roles by their names.
+    static let words = ["operator", "supervisor", "quality", "maintenance"]
+  }
+
+  /// `[signatures]`.
+  public struct Signatures: Sendable, Hashable {
+    /// Whether closing a batch that does not balance needs a supervisor's.
+    public var closeUnbalanced: Bool
+    /// The roles of which one has to sign each release, by their names in `[roles]`; empty: none.
+    public var release: [String]
+    /// So many wrong passwords of one login lock it.
+    public var tries: Int
+    /// For so many minutes, and within so many.
+    public var lockMinutes: Int
   }
 
   /// `[[scanner]]`.
@@ -317,6 +334,8 @@ public struct Configuration: Sendable, Hashable {
   public var control: Control
   /// `[roles]`.
   public var roles: Roles
+  /// `[signatures]`.
+  public var signatures: Signatures
   /// All `[[scanner]]`.
   public var scanners: [Scanner]
   /// All `[[plc]]`.

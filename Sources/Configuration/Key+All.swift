@@ -11,6 +11,13 @@ extension Key {
       the socket. uid 0 may run every command, and is recorded as root.
       """
     ),
+    (
+      "signatures", false,
+      """
+      Electronic signatures: what asks for one. They are given with lineward --as USER and that user's password, which the \
+      helper lineward-auth checks.
+      """
+    ),
     ("scanner", true, "A scanner; one table for each."),
     ("plc", true, "A PLC, reached by Modbus; one table for each."),
     (
@@ -58,7 +65,8 @@ extension Key {
   static let milliseconds: ClosedRange<Int64> = 1...60_000
 
   static let all: [Key] =
-    general + roles + scanner + plc + station + verification + printFeed + limits + challenge
+    general + roles + signatures + scanner + plc + station + verification + printFeed + limits
+    + challenge
     + secondStop + containment + alerting + contact
 
   private static let general = [
@@ -100,6 +108,10 @@ extension Key {
       table: "control", name: "socket", kind: .text(1...107),
       fallback: .text("/run/lineward/control.sock"),
       sentence: "Path of the control socket; without effect where systemd hands one over."),
+    Key(
+      table: "control", name: "auth_socket", kind: .text(1...107),
+      fallback: .text("/run/lineward/auth.sock"),
+      sentence: "Path of the socket at which lineward-auth checks passwords."),
   ]
 
   private static let roles = [
@@ -122,8 +134,27 @@ extension Key {
       sentence: "Stop the line, and reset latched alarms."),
     Key(
       table: "roles", name: "shared", kind: .texts, fallback: .texts([]),
-      sentence: "Logins that several people use, who have to say which of them it is.",
-      notBuilt: .allButFallback),
+      sentence: """
+        Logins that several people use: for all but looking and line stop they have to give lineward --as USER, and that \
+        user's password.
+        """),
+  ]
+
+  private static let signatures = [
+    Key(
+      table: "signatures", name: "close_unbalanced", kind: .flag, fallback: .flag(false),
+      sentence: "Closing a batch that does not balance needs a supervisor's signature."),
+    Key(
+      table: "signatures", name: "release", kind: .texts, fallback: .texts([]),
+      sentence: """
+        Roles of which one has to sign each line release, e.g. ["quality"]; who signs it, gives it. [] for none.
+        """),
+    Key(
+      table: "signatures", name: "tries", kind: .number(1...20), fallback: .number(5),
+      sentence: "So many wrong passwords of one login within lock_minutes lock it."),
+    Key(
+      table: "signatures", name: "lock_minutes", kind: .number(1...1440), fallback: .number(15),
+      sentence: "For so many minutes a locked login's password is not asked for."),
   ]
 
   private static let scanner = [

@@ -12,7 +12,9 @@ extension Reader {
     let minFree = number(only("storage"), "storage.min_free_mb")
     let heads = heads(only("storage"))
     let socket = text(only("control"), "control.socket")
+    let authSocket = text(only("control"), "control.auth_socket")
     let roles = roles(only("roles"))
+    let signatures = signatures(only("signatures"))
     let scanners = all("scanner").map { scanner($0) }
     let plcs = all("plc").map { plc($0) }
     let stations = all("station").map { station($0) }
@@ -33,7 +35,8 @@ extension Reader {
     let challenge = challenge(only("challenge"))
     let secondStop = secondStop(only("second_stop"))
     let containment = containment(only("containment"))
-    guard let line, let directory, let minFree, let heads, let socket, let roles, let grade,
+    guard let line, let directory, let minFree, let heads, let socket, let authSocket, let roles,
+      let signatures, let grade,
       let order, let window, let feed, let limits, let challenge, let containment,
       let alerting
     else {
@@ -44,8 +47,9 @@ extension Reader {
       storage: .init(
         directory: directory, minFree: Int64(minFree) * 1_000_000, headsFile: heads.file,
         headsCommand: heads.command, headsTimeout: heads.timeout),
-      control: .init(socket: socket),
-      roles: roles, scanners: scanners.compactMap(\.self), plcs: plcs.compactMap(\.self),
+      control: .init(socket: socket, authSocket: authSocket),
+      roles: roles, signatures: signatures, scanners: scanners.compactMap(\.self),
+      plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
       orderWindow: order == "printed" ? window : nil, printFeed: feed, limits: limits,
       challenge: challenge, secondStop: secondStop, containment: containment,
@@ -154,6 +158,25 @@ extension Reader {
     return Configuration.Roles(
       operator: `operator`, supervisor: supervisor, quality: quality, maintenance: maintenance,
       shared: shared)
+  }
+
+  private mutating func signatures(_ table: Table) -> Configuration.Signatures? {
+    let closeUnbalanced = flag(table, "signatures.close_unbalanced")
+    let release = texts(table, "signatures.release")
+    for entry in table.lists["release"] ?? [] {
+      guard case .string(let text) = entry.content, !Configuration.Roles.words.contains(text) else {
+        continue
+      }
+      fail(
+        "signatures.release", entry,
+        "\(Key.quoted(text)) has to be \(Key.either(Configuration.Roles.words.map(Key.quoted)))")
+    }
+    guard let closeUnbalanced, let release,
+      let tries = number(table, "signatures.tries"),
+      let lockMinutes = number(table, "signatures.lock_minutes")
+    else { return nil }
+    return Configuration.Signatures(
+      closeUnbalanced: closeUnbalanced, release: release, tries: tries, lockMinutes: lockMinutes)
   }
 
   private func isMember(_ text: String) -> Bool {

@@ -96,6 +96,11 @@ public enum Command: Sendable, Equatable {
     }
   }
 
+  /// Whether it takes the run permit, which nothing may hold up.
+  public var isStop: Bool {
+    if case .lineStop = self { true } else { false }
+  }
+
   /// Whether a file descriptor has to come with it.
   public var needsDescriptor: Bool {
     passed != nil

@@ -57,9 +57,14 @@ public struct ControlClient: ~Copyable {
 
   deinit { close(descriptor) }
 
-  /// Sends a command, with a file beside it where the command needs one.
+  /// Sends a command alone.
   public func send(_ command: Command, passing passed: Int32 = -1) throws(Failure) {
-    let line = Wire.line(request: command)
+    try send(Request(command), passing: passed)
+  }
+
+  /// Sends a request, with a file beside it where the command needs one.
+  public func send(_ request: Request, passing passed: Int32 = -1) throws(Failure) {
+    let line = Wire.line(request: request)
     guard line.count <= Wire.requestLengthMax else {
       throw .usage(
         "The command has \(line.count) bytes, more than the \(Wire.requestLengthMax) that the daemon "
@@ -116,10 +121,20 @@ public struct ControlClient: ~Copyable {
     }
   }
 
-  /// Sends a command and waits for its end.
+  /// Sends a command alone and waits for its end.
+  public mutating func ask<Value: Decodable & Sendable>(
+    _ command: Command, passing passed: Int32 = -1, for type: Value.Type,
+    milliseconds: Int = 30_000,
+    progress: (ProgressReply) -> Void = { _ in }
+  ) throws(Failure) -> Value {
+    try ask(
+      Request(command), passing: passed, for: type, milliseconds: milliseconds, progress: progress)
+  }
+
+  /// Sends a request and waits for its end.
   ///
   /// - Parameters:
-  ///   - command: What is asked.
+  ///   - request: What is asked.
   ///   - passed: A file that goes beside it; -1 none.
   ///   - type: What the command's result is.
   ///   - milliseconds: The longest wait for the next sign of life.
@@ -127,11 +142,11 @@ public struct ControlClient: ~Copyable {
   /// - Returns: The command's result.
   /// - Throws: The daemon's refusal, or exit 69 when no answer came.
   public mutating func ask<Value: Decodable & Sendable>(
-    _ command: Command, passing passed: Int32 = -1, for type: Value.Type,
+    _ request: Request, passing passed: Int32 = -1, for type: Value.Type,
     milliseconds: Int = 30_000,
     progress: (ProgressReply) -> Void = { _ in }
   ) throws(Failure) -> Value {
-    try send(command, passing: passed)
+    try send(request, passing: passed)
     while true {
       switch try hear(as: type, milliseconds: milliseconds) {
       case .line(.progress(let report)): progress(report)
@@ -139,7 +154,7 @@ public struct ControlClient: ~Copyable {
       case .line(.final(let result)): return try result.get()
       case .silence:
         throw .unreachable(
-          "The daemon at \(Plain.text(path)) gave no answer to \"\(command.words)\" in "
+          "The daemon at \(Plain.text(path)) gave no answer to \"\(request.command.words)\" in "
             + "\(milliseconds / 1000) s; whether it was done, `lineward status` says.")
       }
     }

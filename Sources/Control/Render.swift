@@ -389,6 +389,10 @@ public struct Render: Sendable {
     if !batch.serialsSHA256.isEmpty {
       lines.append("  SHA-256 of the serial file  \(plain(batch.serialsSHA256))")
     }
+    if let signatures = batch.signatures, !signatures.isEmpty {
+      lines.append("  signed")
+      lines += signatures.map { "    " + signature($0) }
+    }
     return lines
   }
 
@@ -573,6 +577,12 @@ public struct Render: Sendable {
 
   private func device(_ state: String) -> String {
     state == "online" ? state : colour(.red, plain(state))
+  }
+
+  /// Printed name, meaning and time, on one line.
+  func signature(_ signature: SignatureReply) -> String {
+    "\(plain(signature.name)) (\(plain(signature.login)), \(plain(signature.role))): "
+      + "\(plain(signature.meaning)), \(plain(signature.at))"
   }
 
   private func batchState(_ state: String) -> String {

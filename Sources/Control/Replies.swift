@@ -688,13 +688,17 @@ public struct BatchReply: Sendable, Equatable, Codable {
   public var printed: PrintedReply?
   /// The archive that holds its records, from the storage directory on; left out while they are with the line.
   public var archive: String?
+  /// The last signatures over it, at most 100, the newest last; left out while there are none.
+  public var signatures: [SignatureReply]?
 
   /// Makes a reply.
   public init(
     id: String, gtin: String, lot: String, expiry: String, state: String, pool: Int,
     commissioned: Int, serials: [String: Int] = [:], serialsSHA256: String = "",
-    printOrder: Bool = false, printed: PrintedReply? = nil, archive: String? = nil
+    printOrder: Bool = false, printed: PrintedReply? = nil, archive: String? = nil,
+    signatures: [SignatureReply]? = nil
   ) {
+    self.signatures = signatures
     self.archive = archive
     self.id = id
     self.gtin = gtin
@@ -710,9 +714,37 @@ public struct BatchReply: Sendable, Equatable, Codable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case id, gtin, lot, expiry, state, pool, commissioned, serials, printed, archive
+    case id, gtin, lot, expiry, state, pool, commissioned, serials, printed, archive, signatures
     case serialsSHA256 = "serials_sha256"
     case printOrder = "print_order"
+  }
+}
+
+/// An electronic signature as 21 CFR 11.50 wants it shown: printed name, time and meaning.
+public struct SignatureReply: Sendable, Equatable, Codable {
+  /// The person's printed name.
+  public var name: String
+  /// The login whose password was given.
+  public var login: String
+  /// The role in which it was given.
+  public var role: String
+  /// When, RFC 3339 in UTC with milliseconds.
+  public var at: String
+  /// What it means.
+  public var meaning: String
+  /// The last record that it was given over.
+  public var covers: Int64
+
+  /// Makes a reply.
+  public init(
+    name: String, login: String, role: String, at: String, meaning: String, covers: Int64
+  ) {
+    self.name = name
+    self.login = login
+    self.role = role
+    self.at = at
+    self.meaning = meaning
+    self.covers = covers
   }
 }
 

@@ -14,8 +14,13 @@ public enum Wire {
   public static let replyLengthMax = 1024 * 1024
 
   /// A request as a line, with its line feed.
+  public static func line(request: Request) -> [UInt8] {
+    encoded(RequestLine(version: version, request: request))
+  }
+
+  /// A request that is a command and nothing beside it, as a line, with its line feed.
   public static func line(request command: Command) -> [UInt8] {
-    encoded(RequestLine(version: version, command: command))
+    line(request: Request(command))
   }
 
   /// A progress line.
@@ -53,11 +58,11 @@ public enum Wire {
     }
   }
 
-  /// The command that a line carries.
+  /// The request that a line carries.
   ///
   /// - Throws: A failure to be sent as the final line: no JSON, another version, an unknown command, a
-  ///   field that is missing or of the wrong type.
-  public static func command(from line: [UInt8]) throws(Failure) -> Command {
+  ///   field that is missing or of the wrong type. It names fields, never what stands in them: a password may.
+  public static func request(from line: [UInt8]) throws(Failure) -> Request {
     do {
       let decoder = JSONDecoder()
       let data = Data(line)
@@ -67,7 +72,7 @@ public enum Wire {
           "The daemon speaks version \(version) of the control protocol and was asked in version "
             + "\(header.version); use the lineward of the same release.")
       }
-      return try decoder.decode(Command.self, from: data)
+      return try decoder.decode(Request.self, from: data)
     } catch let failure as Failure {
       throw failure
     } catch let unknown as Command.UnknownCommand {
@@ -133,18 +138,26 @@ public enum Wire {
     String(decoding: encoded(value).dropLast(), as: UTF8.self)
   }
 
+  /// A value as a line, with its line feed.
+  static func line(of value: some Encodable) -> [UInt8] { encoded(value) }
+
+  /// The value that a line holds; nil when it holds none of this type.
+  static func value<Value: Decodable>(_ type: Value.Type, from line: [UInt8]) -> Value? {
+    try? JSONDecoder().decode(type, from: Data(line))
+  }
+
   private static let messageLengthMax = 4096
   private static let causesMax = 64
 
   private struct Header: Decodable { var version: Int }
   private struct RequestLine: Encodable {
     var version: Int
-    var command: Command
+    var request: Request
     enum Key: CodingKey { case version }
     func encode(to encoder: any Encoder) throws {
       var fields = encoder.container(keyedBy: Key.self)
       try fields.encode(version, forKey: .version)
-      try command.encode(to: encoder)
+      try request.encode(to: encoder)
     }
   }
   private struct ProgressLine: Encodable {

@@ -115,8 +115,12 @@ final class Composition: Sendable {
         Composition.transport($0.transport), ring: printRing, wake: { loop.bell.ring() })
     }
 
+    let signing = Signing(
+      loop: loop, authenticator: Authenticator(path: configuration.control.authSocket),
+      roles: { self.roles.withLock { $0 } })
     let desk = ControlDesk(
-      loop: loop, hasPrintFeed: feed != nil, directory: configuration.storage.directory,
+      loop: loop, signing: signing, hasPrintFeed: feed != nil,
+      directory: configuration.storage.directory,
       minFree: configuration.storage.minFree,
       roles: { self.roles.withLock { $0 } },
       scanners: { Composition.scannerReplies(configuration, bank) }, wedges: wedges,
@@ -259,7 +263,11 @@ final class Composition: Sendable {
       }, secondStop: SecondStop.words(configuration),
       containment: LineSettings.Containment(
         opensOn: Set(configuration.containment.opensOn),
-        playbook: configuration.containment.playbook))
+        playbook: configuration.containment.playbook),
+      signatures: LineSettings.Signatures(
+        closeUnbalanced: configuration.signatures.closeUnbalanced,
+        release: signingRoles(configuration), tries: configuration.signatures.tries,
+        lockMinutes: UInt32(configuration.signatures.lockMinutes)))
   }
 
   private static func transport(
@@ -383,10 +391,15 @@ final class Composition: Sendable {
   }
 
   private static func roles(of configuration: Configuration) throws -> Roles {
-    try Roles([
-      .operator: configuration.roles.operator, .supervisor: configuration.roles.supervisor,
-      .quality: configuration.roles.quality, .maintenance: configuration.roles.maintenance,
-    ])
+    try Roles(
+      [
+        .operator: configuration.roles.operator, .supervisor: configuration.roles.supervisor,
+        .quality: configuration.roles.quality, .maintenance: configuration.roles.maintenance,
+      ], shared: configuration.roles.shared, release: signingRoles(configuration))
+  }
+
+  private static func signingRoles(_ configuration: Configuration) -> [Role] {
+    configuration.signatures.release.compactMap { Role(rawValue: $0) }
   }
 
   // MARK: Running
@@ -448,7 +461,8 @@ final class Composition: Sendable {
           self.roles.withLock { $0 = newRoles }
           self.current.withLock { $0 = new }
           alerter.use(new)
-        case .refused(let reason, _), .unknown(let reason), .storageFault(let reason):
+        case .refused(let reason, _), .unknown(let reason), .notPermitted(let reason),
+          .storageFault(let reason):
           logger.error(
             "reload refused: \(reason); the configuration that runs stays", metadata: refused)
         }

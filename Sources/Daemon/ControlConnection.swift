@@ -116,7 +116,8 @@ final class ControlConnection {
     let descriptor = passed
     passed = nil
     do throws(Failure) {
-      let command = try Wire.command(from: line)
+      let request = try Wire.request(from: line)
+      let command = request.command
       if let passed = command.passed {
         guard let descriptor else {
           throw .usage("\"\(command.words)\" needs \(passed) as a passed file descriptor.")
@@ -132,7 +133,7 @@ final class ControlConnection {
         }
       }
       busy = true
-      server.received(command, command.needsDescriptor ? descriptor : nil, on: self)
+      server.received(request, command.needsDescriptor ? descriptor : nil, on: self)
     } catch {
       fail(error)
     }

@@ -14,6 +14,7 @@ internal import Records
 /// reads the records through a connection of its own.
 final class ControlDesk: Sendable {
   private let loop: LineLoop
+  private let signing: Signing
   private let roles: @Sendable () -> Roles
   private let directory: String
   /// Whether a batch without `--print-order` takes its order from the feed.
@@ -33,7 +34,7 @@ final class ControlDesk: Sendable {
   private let reading = DispatchQueue(label: "lineward.reading", qos: .utility)
 
   init(
-    loop: LineLoop, hasPrintFeed: Bool, directory: String, minFree: Int64,
+    loop: LineLoop, signing: Signing, hasPrintFeed: Bool, directory: String, minFree: Int64,
     roles: @escaping @Sendable () -> Roles,
     scanners: @escaping @Sendable () -> [ScannerReply], wedges: [String: Wedge],
     plcs: @escaping @Sendable (LineStatus) -> [PLCReply],
@@ -41,6 +42,7 @@ final class ControlDesk: Sendable {
   ) {
     self.cases = cases
     self.loop = loop
+    self.signing = signing
     self.hasPrintFeed = hasPrintFeed
     self.directory = directory
     self.minFree = minFree
@@ -51,8 +53,26 @@ final class ControlDesk: Sendable {
     self.registers = registers
   }
 
-  /// Answers one command.
+  /// Answers one request: first it is found out who asks.
   func handle(
+    _ request: Request, peer: Peer, descriptor: PassedDescriptor?, responder: Responder
+  ) {
+    let command = request.command
+    // A stop that the login may order waits for no password.
+    guard let credentials = request.credentials, !command.onlyReads,
+      !command.isStop || roles().refusal(of: command, to: peer) != nil
+    else {
+      handle(command, peer: peer, descriptor: descriptor, responder: responder)
+      return
+    }
+    signing.identify(credentials, at: peer, for: command.words, responder) { [self] person in
+      var peer = peer
+      peer.person = person
+      handle(command, peer: peer, descriptor: descriptor, responder: responder)
+    }
+  }
+
+  private func handle(
     _ command: Command, peer: Peer, descriptor: PassedDescriptor?, responder: Responder
   ) {
     if let refusal = roles().refusal(of: command, to: peer) {
@@ -89,7 +109,13 @@ final class ControlDesk: Sendable {
     case .batchShow(let id): showBatch(id, responder)
     case .batchList:
       look(responder) { core in
-        .success(.batches(core.batches.map { BatchReply($0, core.archive(of: $0.number)) }))
+        .success(
+          .batches(
+            core.batches.map { batch in
+              var reply = BatchReply(batch, core.archive(of: batch.number))
+              reply.signatures = nil
+              return reply
+            }))
       }
     case .lineRelease: order(.release, peer, responder)
     case .lineStop(let reason): order(.stop(reason: reason), peer, responder)
@@ -231,7 +257,14 @@ final class ControlDesk: Sendable {
     Set((peer.uid == 0 ? Set(Role.allCases) : roles().roles(of: peer)).map(\.rawValue))
   }
 
+  /// Has the loop do something, signed where that is asked for and somebody gave a password.
   func order(_ command: LineCommand, _ peer: Peer, _ responder: Responder) {
+    guard peer.person == nil else {
+      signing.sign(peer, responder, with: command) { core in
+        .success(core.signatureDemand(for: command))
+      }
+      return
+    }
     let taken = loop.send(
       .command(command, actor: peer.actor) { result in
         responder.finish(result.reply)
@@ -253,7 +286,7 @@ final class ControlDesk: Sendable {
     if !taken { responder.finish(.failure(ControlDesk.overrun)) }
   }
 
-  private static let overrun = Failure.busy(
+  static let overrun = Failure.busy(
     "The daemon has too many commands waiting; try again in a moment.")
 
   // MARK: Batches

@@ -15,7 +15,7 @@ public final class ControlServer: @unchecked Sendable {
   /// What one command is done with; called on a concurrent queue, may answer later from any thread.
   public typealias Handler =
     @Sendable (
-      _ command: Command, _ peer: Peer, _ passed: PassedDescriptor?, _ responder: Responder
+      _ request: Request, _ peer: Peer, _ passed: PassedDescriptor?, _ responder: Responder
     ) -> Void
   /// Asks for the status; the answer may come later, from any thread.
   public typealias StatusProvider =
@@ -332,9 +332,9 @@ public final class ControlServer: @unchecked Sendable {
 
   /// A connection has a request.
   func received(
-    _ command: Command, _ passed: PassedDescriptor?, on connection: ControlConnection
+    _ request: Request, _ passed: PassedDescriptor?, on connection: ControlConnection
   ) {
-    if case .watch = command {
+    if case .watch = request.command {
       connection.watches = true
       startWatching()
       return
@@ -349,7 +349,8 @@ public final class ControlServer: @unchecked Sendable {
     commands.async { [nameService, handler] in
       var peer = peer
       peer.name = nameService.userName(peer.uid) ?? peer.name
-      handler(command, peer, passed, responder)
+      peer.terminal = Peer.terminal(claimed: request.terminal)
+      handler(request, peer, passed, responder)
     }
   }
 

@@ -74,7 +74,17 @@ extension BatchReply {
         let digits = String(byte, radix: 16)
         return digits.count == 1 ? "0" + digits : digits
       }.joined(), printOrder: batch.order?.source == .file,
-      printed: batch.order.map(PrintedReply.init), archive: archive?.folder)
+      printed: batch.order.map(PrintedReply.init), archive: archive?.folder,
+      signatures: batch.signatures.isEmpty ? nil : batch.signatures.map { SignatureReply($0) })
+  }
+}
+
+extension SignatureReply {
+  init(_ signature: Signature) {
+    self.init(
+      name: signature.name, login: signature.login, role: signature.role.rawValue,
+      at: WallTime.text(milliseconds: signature.at), meaning: signature.meaning,
+      covers: signature.coveredSequence)
   }
 }
 
@@ -132,6 +142,7 @@ extension CommandResult {
     case .done(let text): .success(.done(text))
     case .refused(let text, let causes): .failure(.refused(text, causes: causes))
     case .unknown(let text): .failure(.notFound(text))
+    case .notPermitted(let text): .failure(.notPermitted(text))
     case .storageFault(let text): .failure(.storageFault("Nothing can be recorded: \(text)"))
     }
   }

@@ -1,5 +1,6 @@
 public import Control
 internal import Glibc
+public import Line
 internal import Synchronization
 
 /// Who is at the other end of a control connection, as the kernel told when it connected.
@@ -12,17 +13,71 @@ public struct Peer: Sendable, Hashable {
   public var pid: Int32
   /// Login name, or `uid N` when the name service has none.
   public var name: String
+  /// The terminal that the client says it was started at, as `pts/3`; nil: it names none.
+  public var terminal: String?
+  /// Who has given user name and password beside the command; nil: nobody, and the login counts.
+  public var person: Person?
 
   /// Makes a peer.
-  public init(uid: UInt32, gid: UInt32, pid: Int32, name: String) {
+  public init(
+    uid: UInt32, gid: UInt32, pid: Int32, name: String, terminal: String? = nil,
+    person: Person? = nil
+  ) {
     self.uid = uid
     self.gid = gid
     self.pid = pid
     self.name = name
+    self.terminal = terminal
+    self.person = person
   }
 
-  /// Login name and uid, as they stand in records: `mira (1004)`.
-  public var actor: String { "\(name) (\(uid))" }
+  /// Login name, uid and terminal, as they stand in records: `mira (1004) on pts/3`, or, by password at somebody else's
+  /// login, `anna (1001), by login line3 (1005) on pts/3`.
+  public var actor: String {
+    var actor = "\(name) (\(uid))"
+    if let person, person.uid != uid {
+      actor = "\(person.login) (\(person.uid)), by login \(actor)"
+    }
+    return actor + (terminal.map { " on \($0)" } ?? "")
+  }
+
+  /// The name of a terminal as it may stand in records; nil when a client sends something else.
+  ///
+  /// It is the client's word, no more: nothing hangs on it.
+  public static func terminal(claimed path: String?) -> String? {
+    guard let path, path.hasPrefix("/dev/"), path.utf8.count <= 64 else { return nil }
+    let name = path.dropFirst(5)
+    guard !name.isEmpty,
+      name.utf8.allSatisfy({ byte in
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+          || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+      })
+    else { return nil }
+    return String(name)
+  }
+}
+
+/// A person who has shown by user name and password who it is.
+public struct Person: Sendable, Hashable {
+  /// Login name.
+  public var login: String
+  /// User number; never 0.
+  public var uid: UInt32
+  /// Primary group number.
+  public var gid: UInt32
+  /// The printed name.
+  public var printedName: String
+  /// The roles that this person has.
+  public var roles: Set<Role>
+
+  /// Makes a person.
+  public init(login: String, uid: UInt32, gid: UInt32, printedName: String, roles: Set<Role>) {
+    self.roles = roles
+    self.login = login
+    self.uid = uid
+    self.gid = gid
+    self.printedName = printedName
+  }
 }
 
 /// A file descriptor that a client passed; closed when the last reference goes.

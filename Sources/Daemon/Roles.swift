@@ -1,14 +1,6 @@
 public import Control
 internal import Glibc
-internal import Line
-
-/// What a person may be on a line.
-public enum Role: String, Sendable, CaseIterable {
-  case `operator`
-  case supervisor
-  case quality
-  case maintenance
-}
+public import Line
 
 /// Who may order what: `[roles]` of the configuration, and which command needs which role.
 ///
@@ -36,32 +28,36 @@ public struct Roles: Sendable {
 
   /// An entry of `[roles]` that names neither a user nor a group.
   public struct BadEntry: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The role under which it stands.
-    public var role: Role
+    /// The role under which it stands; nil: `shared`.
+    public var role: Role?
     /// The entry as it stands.
     public var entry: String
 
     /// Makes one.
-    public init(role: Role, entry: String) {
+    public init(role: Role?, entry: String) {
       self.role = role
       self.entry = entry
     }
 
     /// One sentence.
     public var description: String {
-      "roles.\(role.rawValue): \"\(Plain.text(entry, lengthMax: 80))\" is neither \"group:NAME\" "
+      "roles.\(role?.rawValue ?? "shared"): \"\(Plain.text(entry, lengthMax: 80))\" is neither \"group:NAME\" "
         + "nor \"user:NAME\"."
     }
   }
 
   private let members: [Role: [Member]]
+  private let shared: [Member]
+  /// Who has to sign a release, any one of them; empty: nobody.
+  private let release: Set<Role>
   private let nameService: NameService
 
   /// Makes roles from the entries of the configuration.
   ///
   /// - Throws: The first entry that cannot be read. A name that nobody has is no error: it may come later.
   public init(
-    _ entries: [Role: [String]], nameService: NameService = .system
+    _ entries: [Role: [String]], shared: [String] = [], release: [Role] = [],
+    nameService: NameService = .system
   ) throws(BadEntry) {
     var members: [Role: [Member]] = [:]
     for role in Role.allCases {
@@ -70,7 +66,14 @@ public struct Roles: Sendable {
         members[role, default: []].append(member)
       }
     }
+    var several: [Member] = []
+    for entry in shared {
+      guard let member = Member(entry) else { throw BadEntry(role: nil, entry: entry) }
+      several.append(member)
+    }
     self.members = members
+    self.shared = several
+    self.release = Set(release)
     self.nameService = nameService
   }
 
@@ -103,31 +106,62 @@ public struct Roles: Sendable {
     }
   }
 
-  /// The roles that a peer has.
+  /// The roles that a peer has: those of the person who gave a password, else those of the login.
   ///
   /// Asks the name service, which may take its time: not for the line loop.
   public func roles(of peer: Peer) -> Set<Role> {
-    let userName = nameService.userName(peer.uid)
-    var groups: Set<UInt32> = [peer.gid]
-    if let userName { groups.formUnion(nameService.groups(userName, peer.gid)) }
-    var roles: Set<Role> = []
-    for (role, members) in members {
-      let has = members.contains { member in
+    peer.person?.roles ?? roles(uid: peer.uid, gid: peer.gid)
+  }
+
+  /// The roles that a login has.
+  public func roles(uid: UInt32, gid: UInt32) -> Set<Role> {
+    let who = names(of: uid, gid)
+    return Set(members.filter { who.isAny(of: $0.value) }.keys)
+  }
+
+  /// Whether several people use a login, so that it is nobody's name.
+  public func isShared(uid: UInt32, gid: UInt32) -> Bool {
+    !shared.isEmpty && names(of: uid, gid).isAny(of: shared)
+  }
+
+  /// What a login can be named by.
+  private struct Names {
+    var user: String?
+    var groups: Set<UInt32>
+    var nameService: NameService
+
+    func isAny(of members: [Member]) -> Bool {
+      members.contains { member in
         switch member {
-        case .user(let name): name == userName
+        case .user(let name): name == user
         case .group(let name): nameService.groupNumber(name).map(groups.contains) ?? false
         }
       }
-      if has { roles.insert(role) }
     }
-    return roles
+  }
+
+  private func names(of uid: UInt32, _ gid: UInt32) -> Names {
+    let user = nameService.userName(uid)
+    var groups: Set<UInt32> = [gid]
+    if let user { groups.formUnion(nameService.groups(user, gid)) }
+    return Names(user: user, groups: groups, nameService: nameService)
   }
 
   /// Whether a peer may order a command; nil when it may, otherwise why not, with exit 77.
   ///
-  /// uid 0 may order everything (contract, `[roles]`).
+  /// uid 0 may order everything (contract, `[roles]`), unless it speaks for a person. A login that several people use has
+  /// to say which of them it is, but may always stop the line. Where a release is signed, who may sign it gives it.
   public func refusal(of command: Command, to peer: Peer) -> Failure? {
-    guard peer.uid != 0, let needed = Self.needed(for: command) else { return nil }
+    guard var needed = Self.needed(for: command) else { return nil }
+    if peer.person == nil {
+      if peer.uid == 0 { return nil }
+      if isShared(uid: peer.uid, gid: peer.gid), !command.isStop {
+        return .notPermitted(
+          "\(Plain.text(peer.name, lengthMax: 64)) is a login that several people use: say which of them you are, with "
+            + "lineward --as USER \(command.words).")
+      }
+    }
+    if command == .lineRelease, peer.person != nil, !release.isEmpty { needed = release }
     let has = roles(of: peer)
     guard has.isDisjoint(with: needed) else { return nil }
     let names = Role.allCases.filter(needed.contains).map(\.rawValue)
@@ -136,7 +170,7 @@ public struct Roles: Sendable {
       ? names[0] : names.dropLast().joined(separator: ", ") + " or " + (names.last ?? "")
     let owned = Role.allCases.filter(has.contains).map(\.rawValue).joined(separator: ", ")
     return .notPermitted(
-      "\"\(command.words)\" needs the role \(list); \(Plain.text(peer.name, lengthMax: 64)) has "
+      "\"\(command.words)\" needs the role \(list); \(Plain.text(peer.person?.login ?? peer.name, lengthMax: 64)) has "
         + (owned.isEmpty ? "none" : "only \(owned)") + ".")
   }
 }
@@ -149,13 +183,34 @@ public struct NameService: Sendable {
   public var groupNumber: @Sendable (_ name: String) -> UInt32?
   /// All groups of a login, `primary` included.
   public var groups: @Sendable (_ userName: String, _ primary: UInt32) -> Set<UInt32>
+  /// User and primary group number of a login, by its name; nil when there is none.
+  public var login: @Sendable (_ name: String) -> Login?
+
+  /// What the machine knows of a login.
+  public struct Login: Sendable, Hashable {
+    /// Its name as the machine writes it.
+    public var name: String
+    /// User number.
+    public var uid: UInt32
+    /// Primary group number.
+    public var gid: UInt32
+
+    /// Makes a login.
+    public init(name: String, uid: UInt32, gid: UInt32) {
+      self.name = name
+      self.uid = uid
+      self.gid = gid
+    }
+  }
 
   /// Makes a name service, for tests.
   public init(
     userName: @escaping @Sendable (UInt32) -> String?,
     groupNumber: @escaping @Sendable (String) -> UInt32?,
-    groups: @escaping @Sendable (String, UInt32) -> Set<UInt32>
+    groups: @escaping @Sendable (String, UInt32) -> Set<UInt32>,
+    login: @escaping @Sendable (String) -> Login? = { _ in nil }
   ) {
+    self.login = login
     self.userName = userName
     self.groupNumber = groupNumber
     self.groups = groups
@@ -188,6 +243,19 @@ public struct NameService: Sendable {
         numbers = [gid_t](repeating: 0, count: Int(count))
       }
       return Set(numbers.prefix(Int(count)))
+    },
+    login: { name in
+      withGrowingBuffer { buffer, count in
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        let code = getpwnam_r(name, &entry, buffer, count, &found)
+        return (
+          code,
+          found == nil
+            ? nil
+            : Login(name: String(cString: entry.pw_name), uid: entry.pw_uid, gid: entry.pw_gid)
+        )
+      }
     })
 
   /// Calls a function of the `…_r` kind with more and more room until its entry fits, 1 MiB at most: a

@@ -24,10 +24,18 @@ public struct Batch: Sendable, Codable {
   public internal(set) var order: PrintOrder?
   /// How many records have named it; a reconciliation is good for as long as this stands.
   public var changes = 0
+  /// Nil where nobody has signed, so that states of versions without signatures are read as well.
+  private var signed: [Signature]?
+
+  /// The last signatures over it, at most `signaturesMax`, the newest last.
+  public var signatures: [Signature] { signed ?? [] }
+  /// All of them are in the records.
+  public static let signaturesMax = 100
 
   /// The serials themselves are files of their own.
   private enum CodingKeys: String, CodingKey {
     case number, id, gtin, lot, expiry, poolCount, serialsHash, state, counts, order, changes
+    case signed = "signatures"
   }
 
   /// Makes a batch.
@@ -47,6 +55,11 @@ public struct Batch: Sendable, Codable {
     self.state = state
     self.pool = pool
     counts = [.allocated: poolCount]
+  }
+
+  /// Takes one more signature.
+  mutating func sign(_ signature: Signature) {
+    signed = (signatures + [signature]).suffix(Batch.signaturesMax)
   }
 }
 

@@ -68,6 +68,10 @@ public enum LineCommand: Sendable {
   case archive(folder: String, lastBatch: UInt32, description: [UInt8])
   /// Does something about a containment case; `roles` are those of the person.
   case containment(ContainmentCommand, roles: Set<String>)
+  /// Puts a signature on record, with the command that asks for it, in one transaction; nil: the signature is all.
+  indirect case sign(SignatureOrder, with: LineCommand?)
+  /// User name and password were not taken; `login` nil: the machine has no such login. `what` names the command.
+  case signatureRefused(SignatureRefusal, login: String?, what: String)
   /// The daemon ends in order.
   case shutDown
 }
@@ -100,6 +104,8 @@ public enum CommandResult: Sendable, Hashable {
   case refused(String, causes: [String])
   /// There is no such thing.
   case unknown(String)
+  /// This person may not.
+  case notPermitted(String)
   /// The line's storage is broken, so nothing can be recorded.
   case storageFault(String)
 }

@@ -51,6 +51,9 @@ extension LineController {
       archive(id, folder, lastBatch: lastBatch, description: description, actor: actor)
     case .containment(let command, let roles):
       containment(id, command, roles: roles, actor: actor, now: now)
+    case .sign(let order, let command): sign(id, order, with: command, actor: actor, now: now)
+    case .signatureRefused(let reason, let login, let what):
+      refuseSignature(id, reason, login: login, what: what, actor: actor)
     case .shutDown:
       withdrawPermit(.startUp, actor: actor, detail: "the daemon ends", now: now)
       for scanner in strays.indices where strays[scanner].reportAt != nil {
@@ -94,6 +97,13 @@ extension LineController {
     answer(id, .refused(sentence, causes: causes))
   }
 
+  /// Refuses a person who may not, whatever becomes of the line.
+  mutating func forbid(_ id: UInt64, _ what: String, _ sentence: String, actor: String) {
+    emit(Record(.commandRefused, actor: actor, detail: "\(what): \(sentence)"))
+    notice(.commandRefused, .notice, "\(what) refused to \(actor): \(sentence)")
+    answer(id, .notPermitted(sentence))
+  }
+
   // MARK: Permit
 
   private mutating func release(_ id: UInt64, actor: String, now: Instant) {
@@ -106,6 +116,8 @@ extension LineController {
       refuse(id, "line release", "the line cannot be released", causes: obstacles, actor: actor)
       return
     }
+    guard isSigned(id, .release, "line release", actor: actor) else { return }
+    emitSignature()
     latched = []
     permit = true
     stopDeadline = nil
@@ -244,6 +256,10 @@ extension LineController {
         detail = balance.reconciliation.sentence
         if !balance.reason.isEmpty { detail += "; closed because: \(balance.reason)" }
       }
+      guard
+        line.isSigned(id, .batchClose(id: name, balance: balance), "batch close", actor: actor)
+      else { return nil }
+      line.emitSignature()
       line.emit(
         Record(
           .batchClosed, batch: batch.number,

@@ -24,6 +24,7 @@ extension LineController {
     tellRepeats(now: now)
     checkConfirmation(now: now)
     advanceChallenges(now: now)
+    advanceSigners(now: now)
   }
 
   private mutating func tellRepeats(now: Instant) {

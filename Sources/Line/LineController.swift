@@ -57,6 +57,11 @@ public struct LineController: Sendable {
   /// Since when a PLC that obeyed a release no longer does, without a word from us.
   var echoLostDeadline: Instant?
 
+  /// Wrong passwords, and logins that are locked for them.
+  var signers = SignerTries()
+  /// The signature that came with the command at work; it goes on record with what the command does.
+  var signatureAtHand: (signature: Signature, actor: String)?
+
   /// Losses of events, by what lost them.
   var losses: [String: Repeats] = [:]
 
@@ -157,6 +162,7 @@ public struct LineController: Sendable {
     consider(caseDeadline)
     for index in strays.indices { consider(strays[index].reportAt) }
     for loss in losses.values { consider(loss.due) }
+    consider(signers.deadline)
     for index in stations.indices {
       consider(stations[index].restarts.due)
       consider(stations[index].challenge?.deadline)
@@ -337,7 +343,9 @@ public struct LineController: Sendable {
         message: record.detail, at: wall)
     case .alarmReturned:
       guard let kind = AlarmKind(rawValue: record.code) else { return }
-      _ = alarms.causeEnded(kind, place: String(decoding: record.raw, as: UTF8.self))
+      let place = String(decoding: record.raw, as: UTF8.self)
+      _ = alarms.causeEnded(kind, place: place)
+      if kind == .signerLocked { signers.forget(place) }
     case .alarmAcknowledged:
       guard let kind = AlarmKind(rawValue: record.code) else { return }
       alarms.acknowledge(kind, place: String(decoding: record.raw, as: UTF8.self))
@@ -347,6 +355,7 @@ public struct LineController: Sendable {
     case .caseOpened, .caseStepDone, .caseAnswered, .caseNotified, .caseScoped, .caseClock,
       .caseEvidence, .caseScanned, .caseClosed, .caseNoted:
       changeCase(record)
+    case .signed, .signatureRefused, .signerLocked: applySignature(record)
     case .archived:
       archives.append(Archive(folder: record.detail, lastBatch: record.number))
     case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,

@@ -17,6 +17,8 @@ public struct LineState: Sendable, Codable {
   /// All containment cases; nil in what was written before there were any.
   public var cases: CaseBook?
   var runs: [BatchRun]?
+  /// Wrong passwords; left out where there are none, and by versions that knew no signatures.
+  var signers: SignerTries?
   /// The stations in the order in which records number them.
   var stations: [Station]
 
@@ -65,6 +67,7 @@ extension LineController {
         batch.pool = nil
         return batch
       }, alarms: alarms, archives: archives, challenges: challenges, cases: cases, runs: runs,
+      signers: signers.isEmpty ? nil : signers,
       stations: stations.map(\.recorded))
   }
 
@@ -86,6 +89,7 @@ extension LineController {
     challenges = state.challenges
     cases = state.cases ?? CaseBook()
     runs = state.runs ?? []
+    signers = state.signers ?? SignerTries()
     for index in stations.indices { stations[index].take(state.stations[index]) }
   }
 }
@@ -102,6 +106,7 @@ extension LineController {
     challenges = state.challenges
     cases = state.cases ?? CaseBook()
     runs = state.runs ?? []
+    signers = state.signers ?? SignerTries()
     stationOfRecord = state.stations.map { station in
       stations.firstIndex { $0.settings.name == station.name }
     }

@@ -139,6 +139,14 @@ public struct Record: Sendable, Hashable {
     case caseClosed = 78
     /// Something that belongs to the case happened besides; detail says what.
     case caseNoted = 79
+    /// A person signed: code and number are the subject's, batch too where it is one, raw the `Signature`, detail what it
+    /// means.
+    case signed = 80
+    /// User name and password were not taken: code is a `SignatureRefusal`, raw the login where the machine has it, actor who
+    /// tried, detail for which command. Never the password.
+    case signatureRefused = 81
+    /// A login was locked after wrong passwords: raw is the login, number for how many minutes.
+    case signerLocked = 82
 
     /// Records were put into an archive, by `actor`: raw describes it and holds what they made of the line, number is the
     /// last batch in it, detail its folder.

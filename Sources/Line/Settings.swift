@@ -23,14 +23,17 @@ public struct LineSettings: Sendable, Hashable {
   public var printFeed: PrintFeed?
   /// The second way to stop, in words; nil: there is none.
   public var secondStop: String?
+  /// `[signatures]`.
+  public var signatures: Signatures
 
   /// Makes settings.
   public init(
     line: String, scanners: [ScannerSettings], stations: [StationSettings], limits: Limits,
     minimumGradeTenths: Int = 15, orderWindow: Int? = nil, challenge: Challenge = Challenge(),
     printFeed: PrintFeed? = nil, secondStop: String? = nil,
-    containment: Containment = Containment()
+    containment: Containment = Containment(), signatures: Signatures = Signatures()
   ) {
+    self.signatures = signatures
     self.line = line
     self.scanners = scanners
     self.stations = stations
@@ -77,6 +80,28 @@ public struct LineSettings: Sendable, Hashable {
       self.everyHours = everyHours
       self.afterBatchStart = afterBatchStart
       self.timeout = timeout
+    }
+  }
+
+  /// `[signatures]`: what asks for an electronic signature, and how many wrong passwords lock a login.
+  public struct Signatures: Sendable, Hashable {
+    /// Whether closing a batch that does not balance needs a supervisor's.
+    public var closeUnbalanced: Bool
+    /// The roles of which one has to sign each release; empty: none.
+    public var release: [Role]
+    /// So many wrong passwords of one login within `lockMinutes` lock it, 1 to 20.
+    public var tries: Int
+    /// For so many minutes.
+    public var lockMinutes: UInt32
+
+    /// Makes the rules; as they stand, nothing asks for a signature.
+    public init(
+      closeUnbalanced: Bool = false, release: [Role] = [], tries: Int = 5, lockMinutes: UInt32 = 15
+    ) {
+      self.closeUnbalanced = closeUnbalanced
+      self.release = release
+      self.tries = tries
+      self.lockMinutes = lockMinutes
     }
   }
 

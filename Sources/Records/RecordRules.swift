@@ -17,6 +17,8 @@ struct RecordRules {
     var printed: [Bool]
     /// Serials that people did something with after the close, as it left them.
     var statesAfterClose: [Int32: SerialState] = [:]
+    /// The last record that changed it: a signature over it covers this one, or a later one.
+    var changedBy: Int64 = 0
 
     init(count: Int, isFed: Bool) {
       state = .open
@@ -34,6 +36,8 @@ struct RecordRules {
   private var places: [UInt32] = []
   /// Each change of the signing key, by the record of it.
   private(set) var keyChanges: [(sequence: Int64, change: KeyChange)] = []
+  /// What each signature covers, by the record of it.
+  private(set) var covered: [(sequence: Int64, covers: Int64, hash: ChainHash)] = []
 
   init() {}
 
@@ -92,14 +96,48 @@ struct RecordRules {
       .exported, .settings, .archived, .challengeStarted, .challengeConfirmed, .challengeEnded,
       .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught, .caseOpened, .caseStepDone,
       .caseAnswered, .caseNotified, .caseScoped, .caseClock, .caseEvidence, .caseScanned,
-      .caseClosed, .caseNoted:
+      .caseClosed, .caseNoted, .signatureRefused, .signerLocked:
       break
     case .keyChanged: try takeKey(numbers, row)
+    case .signed: try takeSignature(numbers, row)
     }
     guard state == nil else {
       throw .init(what: "a record of kind \(kind.word) gives a serial a state")
     }
+    if numbers.batch != 0, kind != .exported {
+      batches[numbers.batch]?.changedBy = numbers.sequence
+    }
     return nil
+  }
+
+  /// A signature stands where it was given: it says what the record says, and nothing became of its subject between the
+  /// record that it covers and itself, so that a copy of it fits nowhere else (21 CFR 11.70).
+  private mutating func takeSignature(
+    _ numbers: RecordEncoder.Numbers, _ row: RecordRow
+  ) throws(RecordRow.Malformed) {
+    let batch = batches[numbers.batch]
+    guard let signature = Signature(encoded: Array(try row.raw())),
+      let hash = ChainHash(signature.coveredHash)
+    else { throw .init(what: "its signature cannot be read") }
+    let meaning = Array(try row.detail())
+    var isOwn =
+      signature.subject.code == numbers.code && signature.subject.number == numbers.number
+      && Array(signature.meaning.utf8) == meaning
+    if case .batch(let number) = signature.subject {
+      isOwn = isOwn && number == numbers.batch && batch != nil
+    } else {
+      isOwn = isOwn && numbers.batch == 0
+    }
+    guard isOwn, signature.coveredSequence < numbers.sequence else {
+      throw .init(what: "the signature of \(signature.name) in it was given for something else")
+    }
+    guard batch.map({ $0.changedBy <= signature.coveredSequence }) ?? true else {
+      throw .init(
+        what: "the signature of \(signature.name) covers record \(signature.coveredSequence), and "
+          + "\(signature.subject.word) \(numbers.number) was changed between that and the signature"
+      )
+    }
+    covered.append((numbers.sequence, signature.coveredSequence, hash))
   }
 
   private mutating func takeKey(
@@ -129,6 +167,7 @@ struct RecordRules {
     else { throw .init(what: "it opens a batch whose number or id was used before") }
     batches[numbers.batch] = Batch(
       count: description.count, isFed: description.printed == .feed)
+    batches[numbers.batch]?.changedBy = numbers.sequence
     return description
   }
 
@@ -218,6 +257,7 @@ struct RecordRules {
     guard Int(numbers.row) < batch.count else {
       throw .init(what: "batch \(numbers.batch) has no serial \(numbers.row)")
     }
+    batch.changedBy = numbers.sequence
     if accepts && batch.state != .running {
       throw .init(
         what: "it accepts a unit of batch \(numbers.batch), which was \(batch.state.word)")

@@ -29,6 +29,8 @@ public struct VerificationReport: Sendable, Hashable {
   public var serialFiles = 0
   /// How many signed heads agree with the chain.
   public var heads = 0
+  /// How many people's signatures cover records of this chain that are as they were.
+  public var signatures = 0
   /// The keys that signed them, oldest first.
   public var keys: [HeadKey] = []
   /// What this check does not prove, and who vouches for a key; sentences, empty where there is nothing to say.
@@ -101,6 +103,7 @@ public enum RecordVerifier {
     let state = SavedStateCheck(directory: directory)
     state.start()
     check.run(progress)
+    check.checkSignatures()
     check.checkHeads(known: known, given: keys, present: present, isArchive: manifest != nil)
     if let manifest {
       check.remarkOnManifest(signedBy: manifest)
@@ -239,6 +242,43 @@ public enum RecordVerifier {
         self.bad(checked + 1, "missing")
       }
       return work.opened
+    }
+
+    /// Checks that each person's signature covers the very record that it was given over (21 CFR 11.70).
+    ///
+    /// The chain alone shows that nothing was changed without its hashes; this shows it of a chain that was written anew.
+    mutating func checkSignatures() {
+      guard report.fault == nil else { return }
+      let upTo = report.firstBad.map { $0.sequence - 1 } ?? last
+      var elsewhere = 0
+      for signature in rules.covered where signature.sequence <= upTo {
+        do throws(StorageFault) {
+          guard signature.covers >= base.last else {
+            elsewhere += 1
+            continue
+          }
+          let hash =
+            signature.covers == base.last
+            ? base.hash : try reader.records(after: signature.covers - 1, limit: 1).first?.hash
+          guard hash == signature.hash else {
+            bad(
+              signature.sequence,
+              "the signature in it was given over record \(signature.covers) with another hash: what was signed was changed"
+            )
+            report.records = min(report.records, Int(signature.sequence - 1 - base.last))
+            return
+          }
+          report.signatures += 1
+        } catch {
+          report.fault = error
+          return
+        }
+      }
+      if elsewhere > 0 {
+        report.remarks.append(
+          "\(counted(elsewhere, "signature")) cover records that are in an archive and were not looked at."
+        )
+      }
     }
 
     /// Checks the signed heads of the records that hold, and those given, by the keys that the records name.

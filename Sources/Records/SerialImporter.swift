@@ -103,7 +103,7 @@ public enum SerialImporter {
   public static func settle(_ imported: Imported, after result: CommandResult) {
     switch result {
     case .done, .storageFault: break
-    case .refused, .unknown: discard(imported)
+    case .refused, .unknown, .notPermitted: discard(imported)
     }
   }
 

@@ -49,14 +49,15 @@ extension RecordsCommands {
       var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
       defer { progress.clear() }
       guard let directory else {
-        var client = try ControlClient(path: options.socketPath)
         do {
-          // The daemon makes one long thing at a time, so the wait for the first sign of life may be long.
-          return try client.ask(
-            .recordsExport(batch: batch), passing: folder.stream, for: ExportReply.self,
-            milliseconds: 600_000
-          ) { progress.show($0) }
-        } catch {
+          return try options.withRequest(.recordsExport(batch: batch)) { request in
+            var client = try ControlClient(path: options.socketPath)
+            // The daemon makes one long thing at a time, so the wait for the first sign of life may be long.
+            return try client.ask(
+              request, passing: folder.stream, for: ExportReply.self, milliseconds: 600_000
+            ) { progress.show($0) }
+          }
+        } catch let error as Failure {
           throw error.code == ExportReply.diskFull ? folder.failure(for: .full) : error
         }
       }

@@ -77,6 +77,22 @@ struct GlobalOptions: ParsableArguments {
   @Flag(help: "Answer in JSON, for programs; errors too, on standard error.")
   var json = false
 
+  @Option(
+    name: .customLong("as"),
+    help: ArgumentHelp(
+      "Do it as this user, whose password is asked for: for signatures, and at a login that several people use.",
+      valueName: "user"))
+  var user: String?
+
+  @Flag(help: "Read that password from the first line of standard input, not at the terminal.")
+  var passwordStdin = false
+
+  func validate() throws {
+    if passwordStdin, user == nil {
+      throw ValidationError("--password-stdin needs --as USER: whose password is it?")
+    }
+  }
+
   /// Where the daemon is: option, environment, default, in this order.
   var socketPath: String {
     if let socket { return socket }
@@ -103,10 +119,35 @@ struct GlobalOptions: ParsableArguments {
   func answer<Value: Codable & Sendable>(
     _ command: Command, for type: Value.Type, passing passed: Int32 = -1
   ) throws -> Value {
-    var client = try ControlClient(path: socketPath)
-    var progress = ProgressLine(isShown: !json && isatty(STDERR_FILENO) == 1)
-    defer { progress.clear() }
-    return try client.ask(command, passing: passed, for: type) { progress.show($0) }
+    try withRequest(command) { request in
+      var client = try ControlClient(path: socketPath)
+      var progress = ProgressLine(isShown: !json && isatty(STDERR_FILENO) == 1)
+      defer { progress.clear() }
+      return try client.ask(request, passing: passed, for: type) { progress.show($0) }
+    }
+  }
+
+  /// Hands on a command with who gives it and where: asks for the password of `--as` where that counts.
+  ///
+  /// A stop is not held up by a prompt: it is tried with the login's own name first.
+  func withRequest<Value>(_ command: Command, _ ask: (Request) throws -> Value) throws -> Value {
+    let terminal = TerminalName.path
+    guard let user, !command.onlyReads else {
+      return try ask(Request(command, terminal: terminal))
+    }
+    if command.isStop {
+      do {
+        return try ask(Request(command, terminal: terminal))
+      } catch let failure as Failure where failure.exit == .notPermitted {}
+    }
+    let password =
+      passwordStdin ? try PasswordPrompt.standardInput() : try PasswordPrompt.ask(user: user)
+    guard let credentials = Credentials(user: user, password: password) else {
+      throw Failure.usage(
+        "User name and password have to be on one line each, with at most \(Credentials.userLengthMax) and "
+          + "\(Credentials.passwordLengthMax) bytes.")
+    }
+    return try ask(Request(command, credentials: credentials, terminal: terminal))
   }
 
   /// Asks the daemon to do something and shows its one sentence.

@@ -144,14 +144,16 @@ struct RecordsCommands: ParsableCommand {
 
     func run() throws {
       var progress = ProgressLine(isShown: !options.json && isatty(STDERR_FILENO) == 1)
-      var client = try ControlClient(path: options.socketPath)
       let reply: DoneReply
       do {
         defer { progress.clear() }
-        // The daemon makes one long thing at a time, so the wait for the first sign of life may be long.
-        reply = try client.ask(
-          .recordsArchive(before: before), for: DoneReply.self, milliseconds: 600_000
-        ) { progress.show($0) }
+        reply = try options.withRequest(.recordsArchive(before: before)) { request in
+          var client = try ControlClient(path: options.socketPath)
+          // The daemon makes one long thing at a time, so the wait for the first sign of life may be long.
+          return try client.ask(request, for: DoneReply.self, milliseconds: 600_000) {
+            progress.show($0)
+          }
+        }
       }
       Output.lines(
         options.json ? [Wire.json(reply)] : Render(colours: Output.hasColours).done(reply))

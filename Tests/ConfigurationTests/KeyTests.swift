@@ -139,10 +139,6 @@ import Testing
       "\"aggregation\" is not built yet; this version has \"unit\""
     ),
     ("station.kind", "\"rework\"", "\"rework\" is not built yet; this version has \"unit\""),
-    (
-      "roles.shared", "[\"user:line1\"]",
-      "this is not built yet; leave the key out, or write shared = []"
-    ),
   ])
   func whatIsNotBuiltIsRefusedAndNeverWithoutEffect(path: String, value: String, says: String) {
     let file = File([(path, value)])

@@ -15,11 +15,13 @@ import Testing
           storage: .init(
             directory: "/var/lib/lineward", minFree: 500_000_000, headsCommand: [],
             headsTimeout: .milliseconds(10_000)),
-          control: .init(socket: "/run/lineward/control.sock"),
+          control: .init(
+            socket: "/run/lineward/control.sock", authSocket: "/run/lineward/auth.sock"),
           roles: .init(
             operator: ["group:lineward-operator"], supervisor: ["group:lineward-supervisor"],
             quality: ["group:lineward-quality"], maintenance: ["group:lineward-maintenance"],
             shared: []),
+          signatures: .init(closeUnbalanced: false, release: [], tries: 5, lockMinutes: 15),
           scanners: [
             .init(
               name: "camera-1", device: .path("/dev/ttyACM0"), baud: 115_200, prefix: [],
@@ -62,11 +64,18 @@ import Testing
         heads_timeout_ms = 3000
         [control]
         socket = "/tmp/control.sock"
+        auth_socket = "/tmp/auth.sock"
         [roles]
         operator = ["user:anna"]
         supervisor = ["user:bert", "group:leads"]
         quality = []
         maintenance = ["group:domain users@line"]
+        shared = ["user:line1"]
+        [signatures]
+        close_unbalanced = true
+        release = ["quality", "supervisor"]
+        tries = 3
+        lock_minutes = 30
         [[scanner]]
         name = "left"
         device = "/dev/ttyUSB0"
@@ -121,12 +130,17 @@ import Testing
     #expect(configuration.storage.headsFile == "/mnt/heads/L02.txt")
     #expect(configuration.storage.headsCommand == ["/usr/bin/send-head", "--line", "L02"])
     #expect(configuration.storage.headsTimeout == .milliseconds(3000))
-    #expect(configuration.control.socket == "/tmp/control.sock")
+    #expect(
+      configuration.control == .init(socket: "/tmp/control.sock", authSocket: "/tmp/auth.sock"))
+    #expect(
+      configuration.signatures
+        == .init(
+          closeUnbalanced: true, release: ["quality", "supervisor"], tries: 3, lockMinutes: 30))
     #expect(
       configuration.roles
         == .init(
           operator: ["user:anna"], supervisor: ["user:bert", "group:leads"], quality: [],
-          maintenance: ["group:domain users@line"], shared: []))
+          maintenance: ["group:domain users@line"], shared: ["user:line1"]))
     #expect(
       configuration.scanners.first
         == .init(

@@ -108,7 +108,8 @@ struct CommandLineTests {
 
   @Test("answers for people and for programs; options before and after the command")
   func answers() throws {
-    let line = try TestLine { command, _, _, responder in
+    let line = try TestLine { request, _, _, responder in
+      let command = request.command
       switch command {
       case .status: responder.finish(.success(.status(Samples.status)))
       case .alarms: responder.finish(.success(.alarms([Samples.alarm])))
@@ -161,7 +162,8 @@ struct CommandLineTests {
     let folder = try Folder()
     let file = folder.path + "/serials.txt"
     try Data("A1\nA2\n".utf8).write(to: URL(fileURLWithPath: file))
-    let line = try TestLine { command, _, passed, responder in
+    let line = try TestLine { request, _, passed, responder in
+      let command = request.command
       var bytes = [UInt8](repeating: 0, count: 16)
       let count = passed.map { pread($0.number, &bytes, 16, 0) } ?? 0
       responder.progress(ProgressReply(phase: "reading serials", done: 1, total: 2))

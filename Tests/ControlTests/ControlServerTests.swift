@@ -10,8 +10,8 @@ import Testing
 struct ControlServerTests {
   @Test("a command is handled with the peer's name, and answered from another thread")
   func answer() throws {
-    let line = try TestLine { command, peer, passed, responder in
-      #expect(command == .lineStop(reason: "jam"))
+    let line = try TestLine { request, peer, passed, responder in
+      #expect(request.command == .lineStop(reason: "jam"))
       #expect(peer.uid == getuid())
       #expect(peer.name == "tester")
       #expect(peer.actor == "tester (\(getuid()))")
@@ -285,8 +285,8 @@ struct ControlServerTests {
   func vanished() throws {
     let waiting = Mutex<[Responder]>([])
     let came = DispatchSemaphore(value: 0)
-    let line = try TestLine { command, _, _, responder in
-      if command == .status {
+    let line = try TestLine { request, _, _, responder in
+      if request.command == .status {
         responder.finish(.success(.done("x")))
       } else {
         waiting.withLock { $0.append(responder) }

@@ -87,9 +87,80 @@ struct RolesTests {
     }
   }
 
+  @Test("at a login that several people use, all but looking and stopping needs a name", arguments: WireTests.commands)
+  func shared(command: Command) throws {
+    let roles = try Roles(
+      [.operator: ["user:olga", "user:quinn"]], shared: ["user:olga", "group:lw-maintenance"],
+      nameService: Self.names)
+    let refusal = roles.refusal(of: command, to: Self.olga)
+    let needed = Roles.needed(for: command)
+    if needed == nil || command.isStop {
+      #expect(refusal == nil)
+    } else {
+      #expect(refusal?.exit == .notPermitted)
+      #expect(refusal?.message.contains("with lineward --as USER \(command.words)") == true)
+    }
+    // With a name the roles of that person count, and no others.
+    var peer = Self.olga
+    peer.person = Person(
+      login: "quinn", uid: 1005, gid: 100, printedName: "Quinn",
+      roles: roles.roles(uid: 1005, gid: 100))
+    #expect(
+      (roles.refusal(of: command, to: peer) == nil)
+        == (needed.map { $0.contains(.operator) } ?? true))
+    #expect(roles.isShared(uid: 1002, gid: 52) && !roles.isShared(uid: 1005, gid: 100))
+  }
+
+  @Test("root may order everything, but as a person only what that person may")
+  func rootForAPerson() throws {
+    var peer = Self.root
+    peer.person = Person(
+      login: "mika", uid: 1002, gid: 52, printedName: "Mika", roles: [.maintenance])
+    #expect(try Self.roles().refusal(of: .reset(id: "x"), to: peer) == nil)
+    #expect(
+      try Self.roles().refusal(of: .lineRelease, to: peer)?.message.contains(
+        "mika has only maintenance") == true)
+  }
+
+  @Test("where a release is signed, whoever may sign it gives it")
+  func signedRelease() throws {
+    let roles = try Roles(
+      [.operator: ["user:olga"], .quality: ["user:quinn"]], release: [.quality],
+      nameService: Self.names)
+    var peer = Self.olga
+    peer.person = Person(
+      login: "quinn", uid: 1005, gid: 100, printedName: "Quinn", roles: [.quality])
+    #expect(roles.refusal(of: .lineRelease, to: peer) == nil)
+    #expect(roles.refusal(of: .batchPause(id: nil), to: peer) != nil)
+    peer.person?.roles = [.operator]
+    #expect(roles.refusal(of: .lineRelease, to: peer) != nil)
+  }
+
+  @Test("records name login and terminal, and the person before both")
+  func actor() {
+    var peer = Peer(uid: 1005, gid: 1, pid: 1, name: "line3")
+    #expect(peer.actor == "line3 (1005)")
+    peer.terminal = Peer.terminal(claimed: "/dev/pts/3")
+    #expect(peer.actor == "line3 (1005) on pts/3")
+    peer.person = Person(login: "anna", uid: 1001, gid: 1, printedName: "Anna", roles: [])
+    #expect(peer.actor == "anna (1001), by login line3 (1005) on pts/3")
+    peer.person?.uid = 1005
+    #expect(peer.actor == "line3 (1005) on pts/3")
+  }
+
+  @Test(
+    "what a client says of its terminal is taken only where it could be one",
+    arguments: [
+      "", "/dev/", "pts/3", "/dev/pts/3\n", "/dev/a b", "/dev/ä", "/tmp/x",
+      "/dev/" + String(repeating: "x", count: 60), "/dev/a)", "/dev/\u{1b}[31m",
+    ])
+  func badTerminal(path: String) { #expect(Peer.terminal(claimed: path) == nil) }
+
   @Test("the machine's own name service knows root, and tells who is nobody")
   func system() {
     #expect(NameService.system.userName(0) == "root")
+    #expect(NameService.system.login("root") == .init(name: "root", uid: 0, gid: 0))
+    #expect(NameService.system.login("no-such-login-here") == nil)
     #expect(NameService.system.groupNumber("root") == 0)
     #expect(NameService.system.groups("root", 0).contains(0))
     #expect(NameService.system.userName(3_999_999_999) == nil)

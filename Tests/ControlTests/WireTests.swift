@@ -49,7 +49,7 @@ struct WireTests {
     let line = Wire.line(request: command)
     #expect(line.last == UInt8(ascii: "\n"))
     #expect(!line.dropLast().contains(UInt8(ascii: "\n")))
-    #expect(try Wire.command(from: Array(line.dropLast())) == command)
+    #expect(try Wire.request(from: Array(line.dropLast())) == Request(command))
   }
 
   @Test("a request is one flat object")
@@ -81,7 +81,7 @@ struct WireTests {
     ])
   func badRequest(line: String, exit: Int32, code: String, words: String) {
     #expect {
-      try Wire.command(from: Array(line.utf8))
+      try Wire.request(from: Array(line.utf8))
     } throws: { error in
       guard let failure = error as? Failure else { return false }
       return failure.exit.rawValue == exit && failure.code == code
@@ -89,10 +89,72 @@ struct WireTests {
     }
   }
 
+  @Test("credentials and terminal travel beside the command, and come back")
+  func request() throws {
+    let credentials = try #require(Credentials(user: "anna", password: "pa\"ss \\ wörd"))
+    for command in Self.commands {
+      let request = Request(command, credentials: credentials, terminal: "/dev/pts/3")
+      #expect(
+        try Wire.request(from: Array(Wire.line(request: request).dropLast())) == request)
+    }
+    #expect(
+      text(
+        Wire.line(
+          request: Request(
+            .lineRelease, credentials: Credentials(user: "anna", password: "x"),
+            terminal: "/dev/pts/3")))
+        == #"{"command":"line release","credentials":{"password":"x","user":"anna"},"#
+        + #""terminal":"/dev/pts/3","version":1}"# + "\n")
+  }
+
+  @Test("the longest request with a password fits into what the helper takes")
+  func longestQuestion() throws {
+    let credentials = try #require(
+      Credentials(
+        user: String(repeating: "\"", count: Credentials.userLengthMax),
+        password: String(repeating: "\u{1}", count: Credentials.passwordLengthMax)))
+    let line = Authentication.line(request: credentials)
+    #expect(line.count <= Authentication.requestLengthMax)
+    #expect(Authentication.credentials(from: Array(line.dropLast())) == credentials)
+  }
+
+  @Test("whatever prints credentials prints no password")
+  func printed() throws {
+    let credentials = try #require(Credentials(user: "anna", password: "secret-7f3a"))
+    let request = Request(.lineRelease, credentials: credentials)
+    var dumped = ""
+    dump(request, to: &dumped)
+    for text in [
+      "\(credentials)", String(reflecting: credentials), "\(request)", String(reflecting: request),
+      dumped, String(describing: Optional(credentials)), "\([credentials])",
+    ] {
+      #expect(!text.contains("secret-7f3a") && text.contains("anna"), "\(text)")
+    }
+  }
+
+  @Test(
+    "a request that is refused names no password, whatever is wrong with it",
+    arguments: [
+      #"{"version":1,"command":"line release","credentials":{"user":"anna","password":"secret-7f3a\n"}}"#,
+      #"{"version":1,"command":"line release","credentials":{"user":7,"password":"secret-7f3a"}}"#,
+      #"{"version":1,"command":"line release","credentials":{"password":"secret-7f3a"}}"#,
+      #"{"version":1,"command":"line release","credentials":"secret-7f3a"}"#,
+      #"{"version":1,"command":"line release","credentials":{"user":"","password":"secret-7f3a"}}"#,
+      #"{"version":1,"command":"line release","credentials":{"user":"a","password":["secret-7f3a"]}}"#,
+      #"{"version":1,"command":"fly","credentials":{"user":"anna","password":"secret-7f3a"}}"#,
+      #"{"version":2,"command":"line release","credentials":{"user":"anna","password":"secret-7f3a"}}"#,
+      #"{"version":1,"command":"line release","credentials":{"user":"anna","password":"secret-7f3a"}"#,
+    ])
+  func refused(line: String) throws {
+    let failure = try #require(
+      throws: Failure.self, performing: { try Wire.request(from: Array(line.utf8)) })
+    #expect(!"\(failure)".contains("secret-7f3a"), "\(failure)")
+  }
+
   @Test("deep nesting is refused, not followed")
   func deepNesting() {
     let line = Array(String(repeating: "[", count: 60_000).utf8)
-    #expect(throws: Failure.self) { try Wire.command(from: line) }
+    #expect(throws: Failure.self) { try Wire.request(from: line) }
   }
 
   @Test(
@@ -114,8 +176,8 @@ struct WireTests {
       }
       do throws(Failure) {
         // What can still be read is a command that comes back from its own line.
-        let command = try Wire.command(from: line)
-        let again = try Wire.command(from: Array(Wire.line(request: command).dropLast()))
+        let command = try Wire.request(from: line)
+        let again = try Wire.request(from: Array(Wire.line(request: command).dropLast()))
         #expect(again == command)
       } catch {
         #expect([64, 65, 69].contains(error.exit.rawValue), "seed \(seed): \(error)")

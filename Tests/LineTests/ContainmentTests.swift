@@ -46,7 +46,9 @@ struct ContainmentTests {
 
   private func sentence(_ result: CommandResult?) -> String {
     switch result {
-    case .done(let text), .refused(let text, _), .unknown(let text), .storageFault(let text): text
+    case .done(let text), .refused(let text, _), .unknown(let text), .notPermitted(let text),
+      .storageFault(let text):
+      text
     case nil: ""
     }
   }

@@ -8,7 +8,10 @@ enum Programs {
     return bundle.deletingLastPathComponent()
   }()
 
-  static func path(_ name: String) -> URL { folder.appendingPathComponent(name) }
+  /// A program of ours by its name, one of the machine's by its path.
+  static func path(_ name: String) -> URL {
+    name.hasPrefix("/") ? URL(fileURLWithPath: name) : folder.appendingPathComponent(name)
+  }
 
   struct Ended {
     var status: Int32
@@ -92,7 +95,7 @@ final class Daemon {
   /// The PLC is on a serial `line`, or else on a port.
   init(
     scanner: String = "/dev/lineward-none", port: Int = 1, line: String? = nil, plcBase: Int = 100,
-    more: String = ""
+    control: String = "", more: String = ""
   ) throws {
     folder = try Scratch()
     _ = try folder.write(
@@ -104,6 +107,7 @@ final class Daemon {
       directory = "\(directory)"
       [control]
       socket = "\(socket)"
+      \(control)
       [[scanner]]
       name = "camera-1"
       transport = "serial"

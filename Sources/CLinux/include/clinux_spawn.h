@@ -21,6 +21,9 @@ int clinux_spawn(const char *path, char *const arguments[], char *const environm
 // number, in *status; 0 when it runs still. A signal to this process does not shorten the wait.
 int clinux_spawn_wait(int process, int milliseconds, int *status);
 
+// A descriptor that becomes readable when the process ends.
+int clinux_process_descriptor(int process);
+
 // Ends the program's whole group at once, and takes it off the process table.
 void clinux_spawn_kill(int process);
 

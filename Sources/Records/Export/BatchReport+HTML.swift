@@ -43,6 +43,7 @@ struct ReportPage {
     page += verdict()
     page += balances()
     page += counts()
+    page += signatures()
     page += serialsThatNeedAPerson()
     page += acts()
     page += stops()
@@ -146,6 +147,20 @@ struct ReportPage {
     let rest = reconciliation.unexplainedCount - shown.count
     if rest > 0 { page += "<p>\(rest) more stand in serials.csv.</p>\n" }
     return page
+  }
+
+  /// 21 CFR 11.50: printed name, date and time, and meaning.
+  private func signatures() -> String {
+    "<h2>Signatures</h2>\n"
+      + table(
+        ["Signed by", "Login", "Role", "Time", "Meaning", "Record", "Given over record"],
+        report.signatures.entries.map {
+          [
+            cell($0.signature.name), cell($0.signature.login), cell($0.signature.role.rawValue),
+            time($0.signature.at), cell($0.signature.meaning), number(Int($0.sequence)),
+            number(Int($0.signature.coveredSequence)),
+          ]
+        }) + leftOut(report.signatures.leftOut)
   }
 
   private func acts() -> String {

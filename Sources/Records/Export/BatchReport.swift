@@ -62,6 +62,12 @@ struct BatchReport {
     var resetBy = ""
   }
 
+  /// A signature over the batch.
+  struct Signed {
+    var sequence: Int64
+    var signature: Signature
+  }
+
   private struct AlarmName: Hashable {
     var kind: UInt16
     var place: [UInt8]
@@ -69,6 +75,7 @@ struct BatchReport {
 
   let batch: UInt32
   private(set) var acts = Bounded<Act>()
+  private(set) var signatures = Bounded<Signed>()
   private(set) var stops = Bounded<Stop>()
   private(set) var alarms = Bounded<Occurrence>()
   private(set) var verdicts: [UInt16: Int] = [:]
@@ -94,6 +101,10 @@ struct BatchReport {
     case .withdrawn where isOwn: withdrawn[record.code, default: 0] += 1
     case .outcome where isOwn || (record.batch == 0 && state == .running):
       outcomes[record.code, default: 0] += 1
+    case .signed where isOwn:
+      if let signature = Signature(encoded: record.raw) {
+        _ = signatures.add(Signed(sequence: stored.sequence, signature: signature))
+      }
     case .batchOpened where isOwn: openedAt = stored.wall
     case .batchStarted where isOwn: state = .running
     case .batchPaused where isOwn: state = .paused
@@ -191,6 +202,9 @@ extension Line.Record.Kind {
     case .reloaded: "configuration loaded anew"
     case .exported: "records exported"
     case .keyChanged: "signing key changed"
+    case .signed: "signed"
+    case .signatureRefused: "signature refused"
+    case .signerLocked: "login locked after wrong passwords"
     default: word
     }
   }

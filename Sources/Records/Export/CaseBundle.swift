@@ -165,19 +165,22 @@ public struct CaseBundle: Sendable {
       try walk(
         from: opened,
         condition: """
-          AND ((kind BETWEEN ?4 AND ?5 OR kind = ?6) AND number = ?7 OR kind = 1)
+          AND ((kind BETWEEN ?4 AND ?5 OR kind = ?6 OR kind = ?7) AND number = ?8 OR kind = 1)
           """,
         arguments: [
-          Int64(Line.Record.Kind.caseOpened.rawValue), 80,
-          Int64(Line.Record.Kind.exported.rawValue), Int64(bundle.found.number),
+          Int64(Line.Record.Kind.caseOpened.rawValue), Int64(Line.Record.Kind.caseNoted.rawValue),
+          Int64(Line.Record.Kind.exported.rawValue), Int64(Line.Record.Kind.signed.rawValue),
+          Int64(bundle.found.number),
         ], isWanted: isWanted, progress: progress
       ) { work, stored in
         if stored.record.kind == .started {
           names.take(stored.record)
           return
         }
-        // A batch's export has a batch, and no number.
-        guard stored.record.kind != .exported || stored.record.batch == 0 else { return }
+        // A batch's export and its signatures are of that.
+        guard stored.record.kind != .exported && stored.record.kind != .signed
+          || stored.record.batch == 0
+        else { return }
         let before = try work.reader.hash(before: stored.sequence, base: work.base)
         try work.writer.write(
           RecordLines(stored, stationName: names.name(stored.record.station)).json(after: before),
@@ -239,7 +242,7 @@ public struct CaseBundle: Sendable {
           }
           counts.reads += 1
           try work.writer.write(RecordLines(stored, stationName: name).csv, to: reads)
-        } else if !(70...80).contains(record.kind.rawValue), record.kind != .printed {
+        } else if !CaseBundle.isOfCases(record.kind), record.kind != .printed {
           guard counts.audit < CaseBundle.linesMax else {
             missed.audit += 1
             return
@@ -344,6 +347,11 @@ public struct CaseBundle: Sendable {
     case .verdict, .withdrawn, .outcome, .outcomeMissing, .acceptTaken, .strayRead: true
     default: false
     }
+  }
+
+  private static func isOfCases(_ kind: Line.Record.Kind) -> Bool {
+    (Line.Record.Kind.caseOpened.rawValue...Line.Record.Kind.caseNoted.rawValue)
+      .contains(kind.rawValue)
   }
 
   /// A title as part of a file's name.

@@ -180,6 +180,7 @@ struct CasePage {
     case .caseScanned: return "pack scanned in"
     case .caseClosed: return "closed"
     case .caseNoted: return "note"
+    case .signed: return "signed"
     default: return record.kind.word
     }
   }

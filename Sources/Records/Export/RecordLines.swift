@@ -87,6 +87,8 @@ extension Line.Record {
     case .permitWithdrawn, .stopReason: StopReason(rawValue: code)?.phrase ?? ""
     case .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset:
       AlarmKind(rawValue: code)?.word ?? ""
+    case .signed: Signature(encoded: raw)?.subject.word ?? ""
+    case .signatureRefused: SignatureRefusal(rawValue: code)?.phrase ?? ""
     case .serialChanged: SerialAct(rawValue: code)?.word ?? ""
     case .epoch, .linkUp: "epoch"
     default: ""
