@@ -112,9 +112,12 @@ demo: build ## the simulated line with faults in it, half a minute
 	  --linewardd $(DEBUG)/linewardd --lineward $(DEBUG)/lineward --view
 
 .PHONY: docs
-docs: build ## write the generated pages anew: sample configuration and its reference
+docs: build ## write the generated pages anew: sample configuration, its reference, alarms, and their part of the catalogue
 	$(DEBUG)/linewardd --print-sample-config > config/lineward.toml
 	$(DEBUG)/linewardd --print-config-reference > docs/configuration.md
+	$(DEBUG)/linewardd --print-alarm-reference > docs/alarms.md
+	sed -i '/^# One entry for each kind of alarm/,$$d' systemd/lineward.catalog
+	$(DEBUG)/linewardd --print-alarm-catalogue >> systemd/lineward.catalog
 
 .PHONY: gs1-table
 gs1-table: ## the AI table anew; DICTIONARY=path to a GS1 Barcode Syntax Dictionary

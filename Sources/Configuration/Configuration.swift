@@ -302,6 +302,8 @@ public struct Configuration: Sendable, Hashable {
     public var consecutiveNoReads: Int
     /// So many printed and not read among the last hundred.
     public var printedNotRead: Int
+    /// So many reads, since the last release, of a serial that another pack has; 0: no limit.
+    public var duplicates: Int
     /// A stop or a release is followed within this.
     public var stopConfirm: Duration
     /// Moving time in which every unit has its outcome.
@@ -365,7 +367,7 @@ public struct Configuration: Sendable, Hashable {
     public var playbook: Playbook
 
     /// What opens one where nobody says otherwise.
-    static let opensOn = [AlarmKind.badPackPassed, .challengeFailed].map(\.word)
+    static let opensOn = AlarmKind.allCases.filter(\.opensContainment).map(\.word)
   }
 
   /// All `[[contact]]`.

@@ -574,6 +574,11 @@ extension Key {
         So many serials printed and not read among the last 100 of the print order; only with order = "printed".
         """),
     Key(
+      table: "limits", name: "duplicates", kind: .number(0...1000), fallback: .number(0),
+      sentence: """
+        So many packs, since the last release, whose serial another pack has already (verdict 9): the line stops, and the         alarm duplicate_found opens a containment. 0 for no limit; packs of a challenge test do not count.
+        """),
+    Key(
       table: "limits", name: "stop_confirm_ms", kind: .number(10...60_000),
       fallback: .number(1000),
       sentence: """

@@ -422,14 +422,14 @@ extension Reader {
     let rejects = number(table, "limits.consecutive_rejects")
     let noReads = number(table, "limits.consecutive_no_reads")
     let printedNotRead = number(table, "limits.printed_not_read")
+    let duplicates = number(table, "limits.duplicates")
     let stopConfirm = duration(table, "limits.stop_confirm_ms")
     let outcome = duration(table, "limits.outcome_ms")
-    guard let rejects, let noReads, let printedNotRead, let stopConfirm, let outcome else {
-      return nil
-    }
+    guard let rejects, let noReads, let printedNotRead, let duplicates, let stopConfirm, let outcome
+    else { return nil }
     return Configuration.Limits(
       consecutiveRejects: rejects, consecutiveNoReads: noReads, printedNotRead: printedNotRead,
-      stopConfirm: stopConfirm, outcome: outcome)
+      duplicates: duplicates, stopConfirm: stopConfirm, outcome: outcome)
   }
 
   // MARK: Across tables

@@ -42,6 +42,16 @@ public enum Command: Sendable, Equatable {
   case acknowledge(id: String, occurrence: UInt32, comment: String?)
   /// Resets a latched alarm.
   case reset(id: String)
+  /// How the alarms were in the last day.
+  case alarmMetrics
+  /// Puts an alarm aside for so many minutes.
+  case shelve(id: String, minutes: UInt32, reason: String)
+  /// Ends that before its time.
+  case unshelve(id: String)
+  /// Takes an alarm out of service until it is put back.
+  case alarmOutOfService(id: String, reason: String)
+  /// Puts an alarm back into service.
+  case alarmInService(id: String)
   /// Starts a challenge test at a station.
   case challengeStart(station: String)
   /// Ends one without a result.
@@ -85,13 +95,14 @@ public enum Command: Sendable, Equatable {
   /// Whether it only looks: such a command changes nothing and leaves no record.
   public var onlyReads: Bool {
     switch self {
-    case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs,
-      .plcRegisters, .recordsVerify, .containmentUnits:
+    case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .alarmMetrics,
+      .scanners, .plcs, .plcRegisters, .recordsVerify, .containmentUnits:
       true
     case .containment(let request): request.onlyReads
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
       .reset, .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .challengeStart,
-      .challengeCancel, .scannersTeach, .containmentTestAlert, .containmentBundle:
+      .challengeCancel, .scannersTeach, .shelve, .unshelve, .alarmOutOfService, .alarmInService,
+      .containmentTestAlert, .containmentBundle:
       false
     }
   }
@@ -145,6 +156,11 @@ public enum Command: Sendable, Equatable {
     case alarms
     case acknowledge = "ack"
     case reset
+    case alarmMetrics = "alarms metrics"
+    case shelve
+    case unshelve
+    case alarmOutOfService = "alarms out-of-service"
+    case alarmInService = "alarms in-service"
     case challengeStart = "challenge start"
     case challengeCancel = "challenge cancel"
     case scannersTeach = "scanners teach"
@@ -179,6 +195,11 @@ public enum Command: Sendable, Equatable {
     case .alarms: .alarms
     case .acknowledge: .acknowledge
     case .reset: .reset
+    case .alarmMetrics: .alarmMetrics
+    case .shelve: .shelve
+    case .unshelve: .unshelve
+    case .alarmOutOfService: .alarmOutOfService
+    case .alarmInService: .alarmInService
     case .challengeStart: .challengeStart
     case .challengeCancel: .challengeCancel
     case .scannersTeach: .scannersTeach
@@ -200,7 +221,7 @@ extension Command: Codable {
   private enum Key: String, CodingKey {
     case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment, station,
       details,
-      file
+      minutes, file
     case printOrder = "print_order"
   }
 
@@ -211,11 +232,11 @@ extension Command: Codable {
     func optionalText(_ key: Key) throws -> String? {
       try fields.decodeIfPresent(String.self, forKey: key)
     }
-    func occurrence() throws -> UInt32 {
+    func number(_ key: Key) throws -> UInt32 {
       // By way of a wider number, so that one out of range is told from what is no JSON at all.
-      guard let number = UInt32(exactly: try fields.decode(Int64.self, forKey: .occurrence)) else {
+      guard let number = UInt32(exactly: try fields.decode(Int64.self, forKey: key)) else {
         throw DecodingError.dataCorruptedError(
-          forKey: .occurrence, in: fields, debugDescription: "out of range")
+          forKey: key, in: fields, debugDescription: "out of range")
       }
       return number
     }
@@ -260,9 +281,17 @@ extension Command: Codable {
       case .alarms: .alarms
       case .acknowledge:
         .acknowledge(
-          id: try text(.id), occurrence: try occurrence(),
+          id: try text(.id), occurrence: try number(.occurrence),
           comment: try optionalText(.comment))
       case .reset: .reset(id: try text(.id))
+      case .alarmMetrics: .alarmMetrics
+      case .shelve:
+        .shelve(
+          id: try text(.id), minutes: try number(.minutes), reason: try text(.reason))
+      case .unshelve: .unshelve(id: try text(.id))
+      case .alarmOutOfService:
+        .alarmOutOfService(id: try text(.id), reason: try text(.reason))
+      case .alarmInService: .alarmInService(id: try text(.id))
       case .challengeStart: .challengeStart(station: try text(.station))
       case .challengeCancel:
         .challengeCancel(station: try text(.station), reason: try text(.reason))
@@ -287,8 +316,8 @@ extension Command: Codable {
     var fields = encoder.container(keyedBy: Key.self)
     try fields.encode(words, forKey: .command)
     switch self {
-    case .status, .batchList, .lineRelease, .alarms, .scanners, .plcs, .plcRegisters,
-      .recordsVerify, .containmentTestAlert:
+    case .status, .batchList, .lineRelease, .alarms, .alarmMetrics, .scanners, .plcs,
+      .plcRegisters, .recordsVerify, .containmentTestAlert:
       break
     case .containmentUnits(let id, let file):
       try fields.encode(id, forKey: .id)
@@ -321,10 +350,17 @@ extension Command: Codable {
       try fields.encode(id, forKey: .id)
       try fields.encode(occurrence, forKey: .occurrence)
       try fields.encodeIfPresent(comment, forKey: .comment)
-    case .reset(let id), .recordsExport(let id), .scannersTeach(let id),
-      .containmentBundle(let id):
+    case .reset(let id), .recordsExport(let id), .scannersTeach(let id), .unshelve(let id),
+      .alarmInService(let id), .containmentBundle(let id):
       try fields.encode(id, forKey: .id)
     case .containment(let request): try request.encode(to: encoder)
+    case .shelve(let id, let minutes, let reason):
+      try fields.encode(id, forKey: .id)
+      try fields.encode(minutes, forKey: .minutes)
+      try fields.encode(reason, forKey: .reason)
+    case .alarmOutOfService(let id, let reason):
+      try fields.encode(id, forKey: .id)
+      try fields.encode(reason, forKey: .reason)
     case .challengeStart(let station):
       try fields.encode(station, forKey: .station)
     case .challengeCancel(let station, let reason):

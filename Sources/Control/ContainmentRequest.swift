@@ -16,12 +16,14 @@ public enum ContainmentRequest: Sendable, Equatable {
   case narrow(id: String, batches: [String], since: String?, reason: String)
   /// Scans a pack in, as it was read or as a bare serial.
   case scan(id: String, scan: String, gtin: String?)
+  /// Signs it as it stands.
+  case sign(id: String, meaning: String)
   /// Closes it.
   case close(id: String, reason: String)
 
   /// The word behind `containment` of the command line.
   public enum Word: String, CaseIterable {
-    case list, show, open, complete, answer, narrow, scan, close
+    case list, show, open, complete, answer, narrow, scan, sign, close
   }
 
   /// The word behind `containment` of the command line.
@@ -34,6 +36,7 @@ public enum ContainmentRequest: Sendable, Equatable {
     case .answer: .answer
     case .narrow: .narrow
     case .scan: .scan
+    case .sign: .sign
     case .close: .close
     }
   }
@@ -42,12 +45,13 @@ public enum ContainmentRequest: Sendable, Equatable {
   public var onlyReads: Bool {
     switch self {
     case .list, .show: true
-    case .open, .complete, .answer, .narrow, .scan, .close: false
+    case .open, .complete, .answer, .narrow, .scan, .sign, .close: false
     }
   }
 
   private enum Key: String, CodingKey {
-    case id, reason, batch, step, evidence, contact, phoned, comment, batches, since, scan, gtin
+    case id, reason, batch, step, evidence, contact, phoned, comment, batches, since, scan, gtin,
+      meaning
     case holdsRelease = "holds_release"
   }
 
@@ -78,6 +82,7 @@ public enum ContainmentRequest: Sendable, Equatable {
           batches: try fields.decodeIfPresent([String].self, forKey: .batches) ?? [],
           since: try optional(.since), reason: try text(.reason))
       case .scan: .scan(id: try text(.id), scan: try text(.scan), gtin: try optional(.gtin))
+      case .sign: .sign(id: try text(.id), meaning: try text(.meaning))
       case .close: .close(id: try text(.id), reason: try text(.reason))
       }
   }
@@ -110,6 +115,9 @@ public enum ContainmentRequest: Sendable, Equatable {
       try fields.encode(id, forKey: .id)
       try fields.encode(scan, forKey: .scan)
       try fields.encodeIfPresent(gtin, forKey: .gtin)
+    case .sign(let id, let meaning):
+      try fields.encode(id, forKey: .id)
+      try fields.encode(meaning, forKey: .meaning)
     case .close(let id, let reason):
       try fields.encode(id, forKey: .id)
       try fields.encode(reason, forKey: .reason)

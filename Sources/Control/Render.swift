@@ -180,11 +180,16 @@ public struct Render: Sendable {
   }
 
   private func alarmCounts(_ counts: StatusReply.AlarmCounts) -> String {
-    guard counts.active > 0 || counts.unacknowledged > 0 else { return "No alarms." }
+    let aside = counts.setAside.map { ", \(number($0)) set aside" } ?? ""
+    let flood =
+      counts.floodSince.map { colour(.red, "ALARM FLOOD") + " since \(plain($0)). " } ?? ""
+    guard counts.active > 0 || counts.unacknowledged > 0 else {
+      return flood + (aside.isEmpty ? "No alarms." : "No alarms\(aside) (lineward alarms)")
+    }
     let text = "Alarms: \(number(counts.active)) active"
-    guard counts.unacknowledged > 0 else { return text + ", all acknowledged" }
-    return colour(.yellow, text + ", \(number(counts.unacknowledged)) to acknowledge")
-      + " (lineward alarms)"
+    guard counts.unacknowledged > 0 else { return flood + text + ", all acknowledged" + aside }
+    return flood + colour(.yellow, text + ", \(number(counts.unacknowledged)) to acknowledge")
+      + aside + " (lineward alarms)"
   }
 
   // MARK: Alarms
@@ -202,22 +207,77 @@ public struct Render: Sendable {
       sorted.map {
         [
           plain($0.id), String($0.occurrence), priority($0.priority),
-          plain($0.state.spaced), plain($0.raisedAt),
+          plain($0.state.spaced), $0.occurrence == 0 ? "never" : plain($0.raisedAt),
         ]
       }, numeric: [1])
     var lines = Array(heads.prefix(1))
     for (head, alarm) in zip(heads.dropFirst(), sorted) {
       lines.append(head)
-      lines.append("  " + plain(alarm.message))
+      if !alarm.message.isEmpty { lines.append("  " + plain(alarm.message)) }
       if let remedy = alarm.remedy { lines.append("  " + plain(remedy)) }
+      if alarm.chattering == true {
+        lines.append("  chatters: raised again and again; what repeats it is counted")
+      }
+      if alarm.stale == true { lines.append("  stale: stands for more than a day") }
+      if let by = alarm.by {
+        let until = alarm.shelvedUntil.map { " until \(plain($0))" } ?? ""
+        lines.append("  by \(plain(by))\(until): \(plain(alarm.reason ?? ""))")
+      }
       switch alarm.state {
       case "unacknowledged", "returned", "latched_unacknowledged":
         lines.append("  lineward ack \(shell(alarm.id)) --occurrence \(alarm.occurrence)")
       case "latched_acknowledged": lines.append("  lineward reset \(shell(alarm.id))")
+      case "shelved": lines.append("  lineward unshelve \(shell(alarm.id))")
+      case "out_of_service": lines.append("  lineward alarms in-service \(shell(alarm.id))")
+      case "suppressed": lines.append("  to be expected while the line stands")
       default: break
       }
     }
     return lines
+  }
+
+  /// How the alarms were in the last day.
+  public func alarmMetrics(_ metrics: AlarmMetricsReply) -> [String] {
+    let count = metrics.perHour.reduce(0, +)
+    let hours = max(1, metrics.perHour.count)
+    var lines = [
+      "\(number(count)) alarms in the last \(hours) h, \(decimal(Double(count) / Double(hours))) an hour; "
+        + "at most \(number(metrics.tenMinutesMax)) in ten minutes",
+      "  an hour, the present one last: "
+        + metrics.perHour.map { number($0) }.joined(separator: " "),
+    ]
+    let priorities = ["highest", "high", "medium", "low"].compactMap { word in
+      metrics.byPriority[word].map { "\(number($0)) \(word)" }
+    }
+    lines.append("  by priority: " + priorities.joined(separator: ", "))
+    if let times = metrics.timeToAcknowledge {
+      lines.append(
+        "  acknowledged after: half within \(decimal(times.median)) s, nine of ten within "
+          + "\(decimal(times.ninetieth)) s, all within \(decimal(times.longest)) s")
+    }
+    if !metrics.top.isEmpty {
+      lines.append("Most often")
+      lines += table(
+        nil, metrics.top.map { ["  " + number($0.count), plain($0.id)] }, numeric: [0])
+    }
+    lines.append("\(number(metrics.standing)) stand now")
+    if !metrics.stale.isEmpty {
+      lines.append("  stale: " + metrics.stale.map { plain($0) }.joined(separator: ", "))
+    }
+    if !metrics.chattering.isEmpty {
+      lines.append("  chattering: " + metrics.chattering.map { plain($0) }.joined(separator: ", "))
+    }
+    if let since = metrics.floodSince {
+      lines.append(colour(.red, "ALARM FLOOD") + " since \(plain(since))")
+    }
+    lines.append("\(decimal(metrics.floodPercent)) % of the time was alarm flood")
+    return lines
+  }
+
+  /// A number with one digit after the point.
+  private func decimal(_ value: Double) -> String {
+    let tenths = Int((min(max(value, 0), 1e12) * 10).rounded())
+    return "\(number(tenths / 10)).\(tenths % 10)"
   }
 
   // MARK: Units

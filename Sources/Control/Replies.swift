@@ -42,15 +42,29 @@ public struct StatusReply: Sendable, Equatable, Codable {
 
   /// How many alarms there are.
   public struct AlarmCounts: Sendable, Equatable, Codable {
-    /// Alarms that are not normal.
+    /// Alarms that are neither normal nor set aside.
     public var active: Int
     /// Those that wait for an acknowledgement.
     public var unacknowledged: Int
+    /// Those that are shelved, suppressed or out of service; left out where there are none.
+    public var setAside: Int?
+    /// When the flood began that is going on, RFC 3339; left out where there is none.
+    public var floodSince: String?
 
     /// Makes counts.
-    public init(active: Int = 0, unacknowledged: Int = 0) {
+    public init(
+      active: Int = 0, unacknowledged: Int = 0, setAside: Int? = nil, floodSince: String? = nil
+    ) {
       self.active = active
       self.unacknowledged = unacknowledged
+      self.setAside = setAside
+      self.floodSince = floodSince
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case active, unacknowledged
+      case setAside = "set_aside"
+      case floodSince = "flood_since"
     }
   }
 
@@ -319,12 +333,28 @@ public struct AlarmReply: Sendable, Equatable, Codable {
   public var raisedAt: String
   /// What to do, in one sentence; null from a daemon that does not say.
   public var remedy: String?
+  /// Until when it is shelved, RFC 3339; left out where it is not.
+  public var shelvedUntil: String?
+  /// Who shelved it or took it out of service; left out where nobody did.
+  public var by: String?
+  /// Why; left out where nobody did.
+  public var reason: String?
+  /// Whether it has stood for more than a day; left out where it has not.
+  public var stale: Bool?
+  /// Whether it chatters; left out where it does not.
+  public var chattering: Bool?
 
   /// Makes a reply.
   public init(
     id: String, occurrence: UInt32, kind: String, priority: String, state: String, station: String,
-    message: String, raisedAt: String, remedy: String? = nil
+    message: String, raisedAt: String, remedy: String? = nil, shelvedUntil: String? = nil,
+    by: String? = nil, reason: String? = nil, stale: Bool = false, chattering: Bool = false
   ) {
+    self.shelvedUntil = shelvedUntil
+    self.by = by
+    self.reason = reason
+    self.stale = stale ? true : nil
+    self.chattering = chattering ? true : nil
     self.id = id
     self.occurrence = occurrence
     self.kind = kind
@@ -338,7 +368,113 @@ public struct AlarmReply: Sendable, Equatable, Codable {
 
   private enum CodingKeys: String, CodingKey {
     case id, occurrence, kind, priority, state, station, message, remedy
+    case by, reason, stale, chattering
     case raisedAt = "raised_at"
+    case shelvedUntil = "shelved_until"
+  }
+}
+
+/// How the alarms were in the last 24 hours, for `alarms metrics`.
+public struct AlarmMetricsReply: Sendable, Equatable, Codable {
+  /// How many came in each hour of the wall clock, the present one last.
+  public var perHour: [Int]
+  /// The most that came in ten minutes.
+  public var tenMinutesMax: Int
+  /// Those that came most often, the most frequent first.
+  public var top: [Top]
+  /// How many came of each priority, by its word.
+  public var byPriority: [String: Int]
+  /// How long it took until they were acknowledged; null where none was.
+  public var timeToAcknowledge: Times?
+  /// How many stand now.
+  public var standing: Int
+  /// Those that have stood for more than a day.
+  public var stale: [String]
+  /// Those that chatter.
+  public var chattering: [String]
+  /// When the flood began that is going on, RFC 3339; null where there is none.
+  public var floodSince: String?
+  /// The share of the day that was flood, in per cent.
+  public var floodPercent: Double
+
+  /// How often one alarm came.
+  public struct Top: Sendable, Equatable, Codable {
+    /// Its id.
+    public var id: String
+    /// How often.
+    public var count: Int
+
+    /// Makes one.
+    public init(id: String, count: Int) {
+      self.id = id
+      self.count = count
+    }
+  }
+
+  /// Times in seconds.
+  public struct Times: Sendable, Equatable, Codable {
+    /// Half took no longer.
+    public var median: Double
+    /// Nine of ten took no longer.
+    public var ninetieth: Double
+    /// None took longer.
+    public var longest: Double
+
+    /// Makes them.
+    public init(median: Double, ninetieth: Double, longest: Double) {
+      self.median = median
+      self.ninetieth = ninetieth
+      self.longest = longest
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case median = "median_s"
+      case ninetieth = "p90_s"
+      case longest = "max_s"
+    }
+  }
+
+  /// Makes a reply.
+  public init(
+    perHour: [Int], tenMinutesMax: Int, top: [Top], byPriority: [String: Int],
+    timeToAcknowledge: Times?, standing: Int, stale: [String], chattering: [String],
+    floodSince: String?, floodPercent: Double
+  ) {
+    self.perHour = perHour
+    self.tenMinutesMax = tenMinutesMax
+    self.top = top
+    self.byPriority = byPriority
+    self.timeToAcknowledge = timeToAcknowledge
+    self.standing = standing
+    self.stale = stale
+    self.chattering = chattering
+    self.floodSince = floodSince
+    self.floodPercent = floodPercent
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case top, standing, stale, chattering
+    case perHour = "per_hour"
+    case tenMinutesMax = "ten_minutes_max"
+    case byPriority = "by_priority"
+    case timeToAcknowledge = "time_to_acknowledge"
+    case floodSince = "flood_since"
+    case floodPercent = "flood_percent"
+  }
+
+  /// Encodes every field, those without a value as null.
+  public func encode(to encoder: any Encoder) throws {
+    var fields = encoder.container(keyedBy: CodingKeys.self)
+    try fields.encode(perHour, forKey: .perHour)
+    try fields.encode(tenMinutesMax, forKey: .tenMinutesMax)
+    try fields.encode(top, forKey: .top)
+    try fields.encode(byPriority, forKey: .byPriority)
+    try fields.encode(timeToAcknowledge, forKey: .timeToAcknowledge)
+    try fields.encode(standing, forKey: .standing)
+    try fields.encode(stale, forKey: .stale)
+    try fields.encode(chattering, forKey: .chattering)
+    try fields.encode(floodSince, forKey: .floodSince)
+    try fields.encode(floodPercent, forKey: .floodPercent)
   }
 }
 
@@ -1044,6 +1180,8 @@ public enum CommandReply: Sendable, Equatable, Encodable {
   case status(StatusReply)
   /// To `alarms`.
   case alarms([AlarmReply])
+  /// To `alarms metrics`.
+  case alarmMetrics(AlarmMetricsReply)
   /// To `unit`.
   case unit(UnitReply)
   /// To `scanners`.
@@ -1079,6 +1217,7 @@ public enum CommandReply: Sendable, Equatable, Encodable {
     case .done(let message): try DoneReply(message: message).encode(to: encoder)
     case .status(let reply): try reply.encode(to: encoder)
     case .alarms(let reply): try reply.encode(to: encoder)
+    case .alarmMetrics(let reply): try reply.encode(to: encoder)
     case .unit(let reply): try reply.encode(to: encoder)
     case .scanners(let reply): try reply.encode(to: encoder)
     case .plcs(let reply): try reply.encode(to: encoder)

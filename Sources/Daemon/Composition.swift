@@ -249,6 +249,7 @@ final class Composition: Sendable {
         consecutiveRejects: configuration.limits.consecutiveRejects,
         consecutiveNoReads: configuration.limits.consecutiveNoReads,
         printedNotRead: configuration.limits.printedNotRead,
+        duplicates: configuration.limits.duplicates,
         stopConfirm: Instant.Span(configuration.limits.stopConfirm),
         outcome: Instant.Span(configuration.limits.outcome)),
       minimumGradeTenths: configuration.minimumGradeTenths,

@@ -52,6 +52,17 @@ extension ControlDesk {
       order(
         .scan(id: id, serial: pack.serial, gtin: pack.gtin, raw: Array(scan.utf8)), peer,
         responder)
+    case .sign(let id, let meaning):
+      signing.sign(peer, responder) { core in
+        guard let found = core.cases.find(id) else {
+          return .failure(.notFound("There is no case \(id); see lineward containment list."))
+        }
+        guard found.isOpen else { return .failure(.refused("Case \(found.id) is closed.")) }
+        guard let demand = core.signatureDemand(for: found, meaning: meaning) else {
+          return .failure(.refused("Case \(found.id) asks for no signature now."))
+        }
+        return .success(demand)
+      }
     case .close(let id, let reason): order(.close(id: id, reason: reason), peer, responder)
     }
   }

@@ -14,7 +14,7 @@ internal import Records
 /// reads the records through a connection of its own.
 final class ControlDesk: Sendable {
   private let loop: LineLoop
-  private let signing: Signing
+  let signing: Signing
   private let roles: @Sendable () -> Roles
   private let directory: String
   /// Whether a batch without `--print-order` takes its order from the feed.
@@ -129,7 +129,25 @@ final class ControlDesk: Sendable {
         peer, responder)
     case .unit(let serial, let gtin): unit(serial: serial, gtin: gtin, responder)
     case .alarms:
-      look(responder) { core in .success(.alarms(core.alarms.active.map(AlarmReply.init))) }
+      look(responder) { core in .success(.alarms(core.alarms.listed.map(AlarmReply.init))) }
+    case .alarmMetrics:
+      look(responder) { core in
+        .success(.alarmMetrics(AlarmMetricsReply(core.alarms.metrics(wall: Clock.wall))))
+      }
+    case .shelve(let id, let minutes, let reason):
+      guard !reason.isEmpty else {
+        responder.finish(.failure(.usage("\(command.words) needs a reason.")))
+        return
+      }
+      order(.shelve(id: id, minutes: minutes, reason: reason), peer, responder)
+    case .unshelve(let id): order(.unshelve(id: id), peer, responder)
+    case .alarmOutOfService(let id, let reason):
+      guard !reason.isEmpty else {
+        responder.finish(.failure(.usage("\(command.words) needs a reason.")))
+        return
+      }
+      order(.outOfService(id: id, reason: reason), peer, responder)
+    case .alarmInService(let id): order(.inService(id: id), peer, responder)
     case .acknowledge(let id, let occurrence, let comment):
       order(
         .acknowledge(id: id, occurrence: occurrence, comment: comment ?? ""), peer, responder)

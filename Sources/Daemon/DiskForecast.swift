@@ -1,3 +1,4 @@
+internal import Alarms
 internal import Line
 
 /// When a disk will be as good as full, judged by how its free space went down.
@@ -42,8 +43,10 @@ struct DiskForecast {
   }
 
   private func judge(free: Int64, now: Instant) -> Finding {
-    // Ten per cent above the limit ends the alarm.
-    if free < minFree || (finding == .low && free < minFree + minFree / 10) { return .low }
+    let deadband = Int64(AlarmKind.diskSpaceLow.definition.deadbandPercent ?? 0)
+    if free < minFree || (finding == .low && free < minFree + minFree / 100 * deadband) {
+      return .low
+    }
     guard let first = looks.first, first.free > free else { return .enough }
     let seen = (now - first.at).nanoseconds
     guard seen >= DiskForecast.window.nanoseconds / 12 else {
@@ -53,7 +56,9 @@ struct DiskForecast {
     let left = Double(free - minFree) / Double(first.free - free) * Double(seen)
     let hours = Int(min(left / 3.6e12, 1e6))
     var limit = Double(DiskForecast.warning.nanoseconds)
-    if case .filling = finding { limit *= 1.25 }
+    if case .filling = finding {
+      limit *= 1 + Double(AlarmKind.diskFilling.definition.deadbandPercent ?? 0) / 100
+    }
     return left < limit ? .filling(hours: hours) : .enough
   }
 }

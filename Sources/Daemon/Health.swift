@@ -148,10 +148,17 @@ extension Notice.Topic {
     case .rejectNotConfirmed: .rejectNotConfirmed
     case .unitInDoubt: .unitInDoubt
     case .challenge: .challenge
-    case .alarmRaised: .alarmRaised
+    // Each kind of alarm has an id of its own.
+    case .alarmRaised: nil
     case .alarmReturned: .alarmReturned
     case .alarmAcknowledged: .alarmAcknowledged
     case .alarmReset: .alarmReset
+    case .alarmShelved: .alarmShelved
+    case .alarmUnshelved: .alarmUnshelved
+    case .alarmOutOfService: .alarmOutOfService
+    case .alarmInService: .alarmInService
+    case .alarmFlood: .alarmFlood
+    case .alarmRemarked: .alarmRemarked
     case .commandRefused: .commandRefused
     case .storageFault: .storageFault
     case .reloaded: .reloaded

@@ -1,3 +1,4 @@
+internal import Alarms
 public import ArgumentParser
 internal import Configuration
 internal import Control
@@ -47,6 +48,12 @@ public struct LinewardDaemon: ParsableCommand {
   @Flag(name: .long, help: "Print the reference of all configuration keys and exit.")
   var printConfigReference = false
 
+  @Flag(name: .long, help: "Print the reference of all alarms and exit.")
+  var printAlarmReference = false
+
+  @Flag(name: .long, help: "Print the alarms' part of the journal's catalogue and exit.")
+  var printAlarmCatalogue = false
+
   /// Made by the argument parser.
   public init() {}
 
@@ -60,6 +67,14 @@ public struct LinewardDaemon: ParsableCommand {
     }
     if printConfigReference {
       print(Configuration.referenceMarkdown(), terminator: "")
+      return
+    }
+    if printAlarmReference {
+      print(AlarmReference.markdown, terminator: "")
+      return
+    }
+    if printAlarmCatalogue {
+      print(AlarmReference.catalogue, terminator: "")
       return
     }
     // A client that goes away must not end the daemon.

@@ -1,3 +1,4 @@
+internal import Alarms
 internal import Dispatch
 internal import Journal
 internal import Line
@@ -33,13 +34,22 @@ final class NoticeLog: Sendable {
       if !notice.station.isEmpty { metadata["station"] = "\(notice.station)" }
       if notice.unit != 0 { metadata["unit"] = "\(notice.unit)" }
       if !notice.serial.isEmpty { metadata["serial"] = "\(notice.serial)" }
-      if let message = notice.topic.messageID { metadata["message-id"] = "\(message.text)" }
+      if let id = notice.messageID { metadata["message-id"] = "\(id)" }
+      if let alarm = notice.alarm { metadata["alarm"] = "\(alarm.word)" }
       logger.log(level: notice.severity.level, "\(notice.text)", metadata: metadata)
     }
   }
 
   /// Waits until what was written so far has reached the journal.
   func drain() { queue.sync {} }
+}
+
+extension Notice {
+  /// The journal's id for it.
+  var messageID: String? {
+    if topic == .alarmRaised, let alarm { return alarm.messageID }
+    return topic.messageID?.text
+  }
 }
 
 extension Notice.Severity {

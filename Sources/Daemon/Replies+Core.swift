@@ -29,7 +29,10 @@ extension StatusReply {
           online: feed.isConnected, reason: feed.fault, badLines: feed.badLines,
           printedTwice: feed.printedTwice, unexpected: feed.unexpected, lost: feed.lost)
       },
-      alarms: AlarmCounts(active: status.alarms.count, unacknowledged: status.unacknowledged),
+      alarms: AlarmCounts(
+        active: status.activeAlarms, unacknowledged: status.unacknowledged,
+        setAside: status.setAside > 0 ? status.setAside : nil,
+        floodSince: status.floodSince.map(WallTime.text(milliseconds:))),
       containment: ContainmentCounts(open: status.openCases))
   }
 }
@@ -57,7 +60,29 @@ extension AlarmReply {
       id: alarm.id, occurrence: alarm.occurrence, kind: alarm.kind.word,
       priority: alarm.kind.priority.word, state: alarm.state.word, station: alarm.place,
       message: alarm.message, raisedAt: WallTime.text(milliseconds: alarm.raisedAt),
-      remedy: alarm.kind.remedy)
+      remedy: alarm.kind.remedy,
+      shelvedUntil: alarm.shelving.map { WallTime.text(milliseconds: $0.until) },
+      by: alarm.outOfService?.actor ?? alarm.shelving?.actor,
+      reason: alarm.outOfService?.reason ?? alarm.shelving?.reason,
+      stale: alarm.isStale && alarm.life != .normal, chattering: alarm.isChattering)
+  }
+}
+
+extension AlarmMetricsReply {
+  init(_ metrics: AlarmMetrics) {
+    func seconds(_ milliseconds: Int64) -> Double { Double(milliseconds) / 1000 }
+    self.init(
+      perHour: metrics.perHour, tenMinutesMax: metrics.tenMinutesMax,
+      top: metrics.top.map { Top(id: $0.id, count: $0.count) },
+      byPriority: Dictionary(
+        metrics.byPriority.map { ($0.priority.word, $0.count) }, uniquingKeysWith: +),
+      timeToAcknowledge: metrics.timeToAcknowledge.map {
+        Times(
+          median: seconds($0.median), ninetieth: seconds($0.ninetieth),
+          longest: seconds($0.longest))
+      }, standing: metrics.standing, stale: metrics.stale, chattering: metrics.chattering,
+      floodSince: metrics.floodSince.map(WallTime.text(milliseconds:)),
+      floodPercent: Double(metrics.floodPerMille) / 10)
   }
 }
 

@@ -82,8 +82,8 @@ public struct Roles: Sendable {
   /// A stop is the safe side, so everybody with a role may order one.
   public static func needed(for command: Command) -> Set<Role>? {
     switch command {
-    case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .scanners, .plcs,
-      .plcRegisters, .recordsVerify:
+    case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .alarmMetrics,
+      .scanners, .plcs, .plcRegisters, .recordsVerify:
       nil
     case .batchClose(_, .some): [.supervisor]
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge,
@@ -98,11 +98,14 @@ public struct Roles: Sendable {
       [.operator, .supervisor, .quality]
     case .serial: [.supervisor, .quality]
     case .containment(.list), .containment(.show): nil
+    // Which role signs, the case itself says.
+    case .containment(.sign): Set(Role.allCases)
     case .containment(.open), .containment(.complete), .containment(.answer), .containment(.scan):
       Set(Role.allCases)
     case .containment(.narrow): [.quality]
     case .containment(.close): [.supervisor, .quality]
-    case .reset, .scannersTeach: [.supervisor, .maintenance]
+    case .reset, .scannersTeach, .alarmOutOfService, .alarmInService: [.supervisor, .maintenance]
+    case .shelve, .unshelve: [.supervisor, .quality]
     }
   }
 

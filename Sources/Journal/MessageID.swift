@@ -1,7 +1,8 @@
 /// What maintenance can look up in the journal: one fixed id for each kind of message.
 ///
 /// `journalctl MESSAGE_ID=…` finds them, `journalctl -x` shows the explanation from `systemd/lineward.catalog`. An id is
-/// never given to something else.
+/// never given to something else: …2a50 was once given to every alarm, and each kind of alarm has an id of its own now
+/// (`AlarmKind.messageID`).
 public enum MessageID: String, Sendable, CaseIterable {
   case started = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a01"
   case stopping = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a02"
@@ -30,10 +31,15 @@ public enum MessageID: String, Sendable, CaseIterable {
   case rejectNotConfirmed = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a44"
   case unitInDoubt = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a45"
   case challenge = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a46"
-  case alarmRaised = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a50"
   case alarmReturned = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a51"
   case alarmAcknowledged = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a52"
   case alarmReset = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a53"
+  case alarmShelved = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a54"
+  case alarmUnshelved = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a55"
+  case alarmOutOfService = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a56"
+  case alarmInService = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a57"
+  case alarmFlood = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a58"
+  case alarmRemarked = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a59"
   case commandRefused = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a60"
   case storageFault = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a61"
   case loopStandsStill = "8d5f1c1e6d0b4b5a9f1d0c5a7e3b2a62"

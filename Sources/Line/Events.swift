@@ -50,6 +50,14 @@ public enum LineCommand: Sendable {
   case acknowledge(id: String, occurrence: UInt32, comment: String)
   /// Resets a latched alarm.
   case reset(id: String)
+  /// Puts an alarm aside for so many minutes.
+  case shelve(id: String, minutes: UInt32, reason: String)
+  /// Ends that before its time.
+  case unshelve(id: String)
+  /// Takes an alarm out of service, until it is put back.
+  case outOfService(id: String, reason: String)
+  /// Puts an alarm back into service.
+  case inService(id: String)
   /// The configuration was loaded anew: limits and timing; `recorded` is how they stand in the records.
   case reload(LineSettings, detail: String, recorded: [UInt8] = [])
   /// The records of the batch of this id are about to be copied for somebody.
@@ -138,6 +146,8 @@ public struct Notice: Sendable, Hashable {
   public var unit: UInt16
   /// The serial, empty none.
   public var serial: String
+  /// The alarm, nil where it is about none.
+  public var alarm: AlarmKind?
 
   /// What a notice is about.
   public enum Topic: Sendable, Hashable, CaseIterable {
@@ -148,7 +158,8 @@ public struct Notice: Sendable, Hashable {
     case printFeedOnline, printFeedLost
     case trackingInDoubt, trackingInStep
     case unitRejected, badPackPassed, rejectNotConfirmed, unitInDoubt
-    case alarmRaised, alarmReturned, alarmAcknowledged, alarmReset
+    case alarmRaised, alarmReturned, alarmAcknowledged, alarmReset, alarmShelved, alarmUnshelved
+    case alarmOutOfService, alarmInService, alarmFlood, alarmRemarked
     case commandRefused, storageFault, reloaded, challenge, keyRotated
     case secondStop, packMLCommand
     case containment
@@ -209,12 +220,18 @@ public struct LineStatus: Sendable {
   public var stations: [Station]
   /// The print feed, nil where none is configured.
   public var printFeed: PrintFeedStatus?
-  /// Alarms that are not normal.
+  /// Alarms that are not normal, those that were set aside too.
   public var alarms: [Alarm]
   /// Alarms that wait for an acknowledgement.
   public var unacknowledged: Int
   /// Open containment cases.
   public var openCases: Int
+  /// Alarms that are neither normal nor set aside.
+  public var activeAlarms: Int
+  /// Alarms that are shelved, suppressed or out of service.
+  public var setAside: Int { alarms.count { $0.state.isSetAside } }
+  /// Since when there is a flood of alarms, wall time in milliseconds since 1970; nil: there is none.
+  public var floodSince: Int64?
 
   /// One station.
   public struct Station: Sendable {

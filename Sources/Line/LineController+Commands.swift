@@ -28,9 +28,8 @@ extension LineController {
       } else {
         finish(id, stood ? "the line stands already; the stop is noted" : "stopped")
       }
-    case .acknowledge(let alarm, let occurrence, let comment):
-      acknowledge(id, alarm, occurrence: occurrence, comment: comment, actor: actor)
-    case .reset(let alarm): reset(id, alarm, actor: actor)
+    case .acknowledge, .reset, .shelve, .unshelve, .outOfService, .inService:
+      alarmCommand(id: id, command, actor: actor)
     case .reload(let settings, let detail, let recorded):
       reload(id, settings, detail: detail, recorded: recorded, actor: actor)
     case .export(let name): export(id, name, actor: actor)
@@ -126,11 +125,7 @@ extension LineController {
     for index in stations.indices { stations[index].forgetCommands() }
     endAlarm(.stopNotConfirmed, place: "")
     emit(Record(.permitGiven, actor: actor))
-    for kind in LineController.momentary {
-      for alarm in alarms.active where alarm.kind == kind && alarm.causeStands {
-        endAlarm(kind, place: alarm.place)
-      }
-    }
+    endMomentaryAlarms()
     notice(.permitGiven, .notice, "run permit given by \(actor)")
     finish(id, "released")
   }
@@ -329,57 +324,7 @@ extension LineController {
     finish(id, "archived in \(folder)")
   }
 
-  // MARK: Alarms and configuration
-
-  private mutating func acknowledge(
-    _ id: UInt64, _ name: String, occurrence: UInt32, comment: String, actor: String
-  ) {
-    let alarm: Alarm
-    do throws(AlarmList.Refusal) {
-      alarm = try alarms.checkAcknowledge(id: name, occurrence: occurrence)
-    } catch {
-      refuseAlarm(id, "ack \(name)", error, name: name, actor: actor)
-      return
-    }
-    emit(
-      Record(
-        .alarmAcknowledged, code: alarm.kind.rawValue, number: occurrence,
-        raw: Array(alarm.place.utf8), actor: actor, detail: comment))
-    notice(.alarmAcknowledged, .notice, "alarm \(name) acknowledged by \(actor)")
-    finish(id, "alarm \(name), occurrence \(occurrence), acknowledged")
-  }
-
-  private mutating func reset(_ id: UInt64, _ name: String, actor: String) {
-    let alarm: Alarm
-    do throws(AlarmList.Refusal) {
-      alarm = try alarms.checkReset(id: name)
-    } catch {
-      refuseAlarm(id, "reset \(name)", error, name: name, actor: actor)
-      return
-    }
-    emit(
-      Record(
-        .alarmReset, code: alarm.kind.rawValue, number: alarm.occurrence,
-        raw: Array(alarm.place.utf8), actor: actor))
-    notice(.alarmReset, .notice, "alarm \(name) reset by \(actor)")
-    finish(id, "alarm \(name) reset")
-  }
-
-  private mutating func refuseAlarm(
-    _ id: UInt64, _ what: String, _ refusal: AlarmList.Refusal, name: String, actor: String
-  ) {
-    switch refusal {
-    case .noSuchAlarm: answer(id, .unknown("there is no active alarm \(name)"))
-    case .otherOccurrence(let current):
-      refuse(
-        id, what, "that occurrence is over; occurrence \(current) stands now: look at it first",
-        actor: actor)
-    case .alreadyAcknowledged: refuse(id, what, "it is acknowledged already", actor: actor)
-    case .notLatched: refuse(id, what, "it is not latched; it ends with its cause", actor: actor)
-    case .notAcknowledged: refuse(id, what, "acknowledge it first", actor: actor)
-    case .causeStands: refuse(id, what, "its cause still stands", actor: actor)
-    }
-  }
+  // MARK: Configuration
 
   /// Takes new settings of the same scanners, PLCs and stations.
   mutating func adopt(_ new: LineSettings) {

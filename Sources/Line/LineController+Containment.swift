@@ -513,6 +513,10 @@ extension LineController {
         id, "containment narrow", name, actor: actor, { _ in .scoped(scope, reason: reason) })
         != nil
     else { return }
+    let command = LineCommand.containment(
+      .narrow(id: name, batches: names, since: since, reason: reason), roles: [])
+    guard isSigned(id, command, "containment narrow \(known.id)", actor: actor) else { return }
+    emitSignature()
     emit(
       Record(
         .caseScoped, number: known.number, raw: Array(scope.text.utf8), actor: actor,

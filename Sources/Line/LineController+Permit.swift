@@ -96,13 +96,13 @@ extension LineController {
       }
     }
     causes += stations.indices.compactMap(challengeObstacle)
-    if alarms.stands(.secondStopUnreachable, place: ""),
-      let alarm = alarms.active.first(where: { $0.kind == .secondStopUnreachable })
+    if causeStands(.secondStopUnreachable, place: ""),
+      let alarm = alarms.alarm(.secondStopUnreachable, place: "")
     {
       causes.append(alarm.message)
     }
     for alarm in alarms.active
-    where alarm.kind == .badPackPassed && alarm.state.isUnacknowledged {
+    where alarm.kind == .badPackPassed && alarm.life.isUnacknowledged {
       causes.append("alarm \(alarm.id) is not acknowledged: \(alarm.message)")
     }
     return causes
@@ -277,68 +277,4 @@ extension LineController {
       outbox.actions.append(.order(station: index, .header(header)))
     }
   }
-
-  // MARK: Alarms
-
-  /// Raises an alarm; with `again`, also when it stands already, as a new occurrence.
-  mutating func raise(_ kind: AlarmKind, place: String, message: String, again: Bool) {
-    if !again && alarms.stands(kind, place: place) { return }
-    let occurrence = alarms.nextOccurrence(kind, place: place)
-    emit(
-      Record(
-        .alarmRaised, code: kind.rawValue, number: occurrence, raw: Array(place.utf8),
-        detail: message))
-    if settings.containment.opensOn.contains(kind) {
-      casesToOpen.append(CaseCause(alarm: kind, place: place, title: message))
-    }
-    let severity: Notice.Severity = kind.priority == .highest ? .critical : .error
-    notice(.alarmRaised, severity, "alarm \(kind.word): \(message). \(kind.remedy)")
-  }
-
-  /// Raises an alarm about a pack that has passed its moment.
-  ///
-  /// While the one before is not acknowledged, the new message names its packs too: a person who acknowledges has to see
-  /// them all.
-  mutating func raiseForPack(_ kind: AlarmKind, place: String, message: String) {
-    var text = message
-    if let before = alarms.active.first(where: { $0.kind == kind && $0.place == place }),
-      before.state.isUnacknowledged
-    {
-      // The newest stands first, and the text stays one that fits on a screen; the records have them all.
-      text = String((message + "; before: " + before.message).prefix(LineController.packTextMax))
-    }
-    raise(kind, place: place, message: text, again: true)
-    endAlarm(kind, place: place)
-  }
-
-  /// What the machine around the line does is told, and stops nothing.
-  mutating func surroundings(_ kind: AlarmKind, stands: Bool, message: String) {
-    guard stands else {
-      endAlarm(kind, place: "")
-      return
-    }
-    // A step of the clock is over when it is seen, and so is an exchange of the key.
-    let isMoment = kind == .clockStepped || kind == .signingKeyExchanged
-    raise(kind, place: "", message: message, again: isMoment)
-    if isMoment { endAlarm(kind, place: "") }
-  }
-
-  /// The longest text of an alarm that names several packs.
-  static let packTextMax = 2000
-
-  /// The cause of an alarm ended.
-  mutating func endAlarm(_ kind: AlarmKind, place: String) {
-    guard alarms.stands(kind, place: place) else { return }
-    emit(Record(.alarmReturned, code: kind.rawValue, raw: Array(place.utf8)))
-    notice(.alarmReturned, .information, "alarm \(kind.word) \(place): the cause has ended")
-  }
-
-  /// Alarms that speak of a moment, not of a lasting cause: the next release ends them.
-  static let momentary: [AlarmKind] = [
-    .consecutiveRejects, .consecutiveNoReads, .outcomeMissing, .verdictNotTaken, .outcomeUnreadable,
-    .unitLost, .eventsLost, .plcRestarted, .releaseNotConfirmed, .trackingInDoubt,
-    .acceptNotFollowed, .acceptLate, .printFeedStalled, .printedTwice, .printUnexpected,
-    .printedNotRead,
-    .commandNotDone, .secondStopFailed,
-  ]
 }

@@ -219,7 +219,7 @@ extension LineController {
     }
     // An inline printer prints only while the line runs, so a person who has looked at it may go on.
     for alarm in alarms.active
-    where alarm.kind == .printFeedStalled && alarm.causeStands && alarm.state.isUnacknowledged {
+    where alarm.kind == .printFeedStalled && alarm.causeStands && alarm.life.isUnacknowledged {
       causes.append(
         "the print feed stands still: \(alarm.message); look at the printer and acknowledge the alarm"
       )

@@ -1,4 +1,5 @@
 internal import Alarms
+public import Containment
 
 /// Electronic signatures: what asks for one, how it goes on record, and what becomes of wrong passwords.
 ///
@@ -19,8 +20,19 @@ extension LineController {
       return SignatureDemand(
         subject: .batch(balance.batch), meaning: "closed although it does not balance",
         roles: [.supervisor])
+    case .containment(.narrow(let id, _, _, let reason), _):
+      guard let found = cases.find(id), found.isOpen else { return nil }
+      return SignatureDemand(
+        subject: .narrowing(found.number), meaning: "hold narrowed: \(reason)", roles: [.quality])
     default: return nil
     }
+  }
+
+  /// The signature that a case asks for, nil: it asks for none now.
+  public func signatureDemand(for found: ContainmentCase, meaning: String) -> SignatureDemand? {
+    let roles = found.unsigned.compactMap(Role.init(rawValue:))
+    guard found.isOpen, !roles.isEmpty else { return nil }
+    return SignatureDemand(subject: .containment(found.number), meaning: meaning, roles: roles)
   }
 
   /// How many records have changed what is signed; nil when there is no such thing.
@@ -29,7 +41,8 @@ extension LineController {
   public func changes(of subject: SignatureSubject) -> Int? {
     switch subject {
     case .batch(let number): batchIndex(number).map { batches[$0].changes }
-    case .containment, .narrowing: nil
+    case .containment(let number), .narrowing(let number):
+      cases[number].flatMap { $0.isOpen ? Int($0.revision) : nil }
     }
   }
 
@@ -75,6 +88,16 @@ extension LineController {
         id, what, "\(signature.login) has signed already; a second person has to sign",
         actor: actor)
       return
+    }
+    if case .containment(let number) = signature.subject {
+      do throws(CaseBook.Refusal) {
+        try cases.check(
+          number,
+          .signed(ContainmentCase.Signature(signature, revision: cases[number]?.revision ?? 0)))
+      } catch {
+        refuse(id, what, error.sentence, actor: actor)
+        return
+      }
     }
     signatureAtHand = (signature, actor)
     if let command {
@@ -167,7 +190,13 @@ extension LineController {
       switch signature.subject {
       case .batch(let number):
         if let index = batchIndex(number) { batches[index].sign(signature) }
-      case .containment, .narrowing: break
+      case .containment(let number):
+        cases.apply(
+          number,
+          .signed(
+            ContainmentCase.Signature(signature, revision: cases[number]?.revision ?? 0)),
+          by: record.actor, at: wall)
+      case .narrowing: break
       }
     case .signatureRefused where record.code == SignatureRefusal.wrongPassword.rawValue:
       signers.wrongPassword(login, at: wall)
@@ -192,5 +221,14 @@ extension SignatureRefusal {
     case .sharedLogin:
       "\(login) is a shared login and nobody's name: give the login of a person with --as USER"
     }
+  }
+}
+
+extension ContainmentCase.Signature {
+  /// What a case keeps of a signature; the record has all of it.
+  init(_ signature: Signature, revision: UInt32) {
+    self.init(
+      role: signature.role.rawValue, login: signature.login, name: signature.name,
+      meaning: signature.meaning, at: signature.at, revision: revision)
   }
 }

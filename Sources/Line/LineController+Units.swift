@@ -372,6 +372,9 @@ extension LineController {
     }
     checkPrintOrder(passed: passed, batch: running, now: now)
     checkLimits(station: station, now: now)
+    if verdict == .duplicate {
+      checkDuplicates(station: station, unit: unit, batch: batch ?? 0, row: row, now: now)
+    }
     boundOpenUnits(station: station, now: now)
   }
 
@@ -390,6 +393,20 @@ extension LineController {
       raise(.consecutiveNoReads, place: name, message: message, again: true)
       withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
     }
+  }
+
+  /// Packs of a challenge test are not counted: one of them is such a pack.
+  private mutating func checkDuplicates(
+    station: Int, unit: UInt16, batch: UInt32, row: Int32, now: Instant
+  ) {
+    let limit = settings.limits.duplicates
+    guard permit, limit > 0, duplicates >= limit, stations[station].challenge == nil else { return }
+    let name = stations[station].settings.name
+    let message =
+      "serial \(serialText(batch: batch, row: row)) of unit \(unit) at station \(name) belongs to "
+      + "another pack" + (duplicates > 1 ? "; \(duplicates) such reads since the release" : "")
+    raise(.duplicateFound, place: name, message: message, again: true)
+    withdrawPermit(.limitExceeded, station: station, detail: message, now: now)
   }
 
   private mutating func boundOpenUnits(station: Int, now: Instant) {

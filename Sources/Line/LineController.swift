@@ -61,6 +61,13 @@ public struct LineController: Sendable {
   var signers = SignerTries()
   /// The signature that came with the command at work; it goes on record with what the command does.
   var signatureAtHand: (signature: Signature, actor: String)?
+  /// What of the alarms is of this life of the daemon alone.
+  var delays = AlarmDelays()
+  /// Whether an alarm was raised since the list was looked through for marks, and when that is due anyway.
+  var alarmsChanged = false
+  var alarmLook = Instant(nanoseconds: 0)
+  /// How often a serial was read that another unit has, since the last release.
+  var duplicates = 0
 
   /// Losses of events, by what lost them.
   var losses: [String: Repeats] = [:]
@@ -74,6 +81,8 @@ public struct LineController: Sendable {
   /// During replay: which of our stations each recorded index means.
   var stationOfRecord: [Int?]
   var wall: Int64 = 0
+  /// The moment of what is being taken.
+  var now = Instant(nanoseconds: 0)
 
   /// So many units without an end are held for a station; beyond it the oldest ends in doubt.
   static let openUnitsMax = 1024
@@ -121,6 +130,8 @@ public struct LineController: Sendable {
   /// Events come in the order of their time, as far as the devices can tell.
   public mutating func step(_ event: LineEvent, now: Instant, wall: Int64) {
     self.wall = wall
+    self.now = now
+    advanceAlarms(now: now)
     advance(now: now)
     switch event {
     case .message(let scanner, let bytes): message(scanner: scanner, bytes: bytes, now: now)
@@ -142,6 +153,7 @@ public struct LineController: Sendable {
     advanceCases(now: now)
     checkConditions(now: now)
     checkPrintFeed(now: now)
+    markAlarms(now: now)
     emitHeaders()
   }
 
@@ -160,6 +172,7 @@ public struct LineController: Sendable {
     consider(releaseDeadline)
     consider(echoLostDeadline)
     consider(caseDeadline)
+    consider(alarmDeadline)
     for index in strays.indices { consider(strays[index].reportAt) }
     for loss in losses.values { consider(loss.due) }
     consider(signers.deadline)
@@ -175,6 +188,7 @@ public struct LineController: Sendable {
   /// All records of this turn are on disk: what waited for that goes out now.
   public mutating func committed(now: Instant) {
     guard storageFault == nil else { return }
+    self.now = now
     for waiting in waitingAccepts {
       guard stations[waiting.station].link.generation == waiting.generation,
         let open = stations[waiting.station].open(waiting.unit), open.verdict == .accept,
@@ -216,6 +230,7 @@ public struct LineController: Sendable {
   /// Nothing of this turn that needed its record goes out. Only a core replayed from the reopened storage ends this.
   public mutating func storageFailed(_ sentence: String, now: Instant, wall: Int64) {
     self.wall = wall
+    self.now = now
     outbox.records.removeAll(keepingCapacity: true)
     waitingAccepts.removeAll()
     waitingOutcomes.removeAll()
@@ -291,6 +306,7 @@ public struct LineController: Sendable {
     case .verdict:
       setSerial(record, station: station)
       stations[station].judged(record)
+      if record.code == Verdict.duplicate.rawValue && record.number == 0 { duplicates += 1 }
     case .withdrawn:
       setSerial(record, station: station)
       stations[station].withdrawn(record)
@@ -336,29 +352,19 @@ public struct LineController: Sendable {
     case .permitGiven:
       for index in stations.indices { stations[index].resetRows() }
       for index in batches.indices { batches[index].order?.forgetSkips() }
-    case .alarmRaised:
-      guard let kind = AlarmKind(rawValue: record.code) else { return }
-      alarms.raise(
-        kind, place: String(decoding: record.raw, as: UTF8.self), occurrence: record.number,
-        message: record.detail, at: wall)
-    case .alarmReturned:
-      guard let kind = AlarmKind(rawValue: record.code) else { return }
-      let place = String(decoding: record.raw, as: UTF8.self)
-      _ = alarms.causeEnded(kind, place: place)
-      if kind == .signerLocked { signers.forget(place) }
-    case .alarmAcknowledged:
-      guard let kind = AlarmKind(rawValue: record.code) else { return }
-      alarms.acknowledge(kind, place: String(decoding: record.raw, as: UTF8.self))
-    case .alarmReset:
-      guard let kind = AlarmKind(rawValue: record.code) else { return }
-      alarms.reset(kind, place: String(decoding: record.raw, as: UTF8.self))
+      duplicates = 0
+      alarms.lineReleased()
+    case .started, .permitWithdrawn: alarms.lineStopped()
+    case .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .alarmShelved,
+      .alarmUnshelved, .alarmOutOfService, .alarmInService, .alarmFlood, .alarmRemarked:
+      applyAlarm(record)
     case .caseOpened, .caseStepDone, .caseAnswered, .caseNotified, .caseScoped, .caseClock,
       .caseEvidence, .caseScanned, .caseClosed, .caseNoted:
       changeCase(record)
     case .signed, .signatureRefused, .signerLocked: applySignature(record)
     case .archived:
       archives.append(Archive(folder: record.detail, lastBatch: record.number))
-    case .started, .stopped, .strayRead, .batchOpened, .permitWithdrawn, .stopReason,
+    case .stopped, .strayRead, .batchOpened, .stopReason,
       .stopConfirmed, .linkUp, .linkDown, .scannerOnline, .scannerOffline, .printed,
       .printFeedOnline, .printFeedOffline, .commandRefused, .reloaded, .exported, .settings,
       .strayReadsSkipped, .keyChanged, .secondStop, .secondStopEnded, .scannerTaught:
@@ -412,8 +418,9 @@ public struct LineController: Sendable {
           plcOnline: station.link.generation != nil, openUnits: station.unended,
           inStep: !station.tracking.isInDoubt, plc: station.link.snapshot,
           challenge: challengeStatus(index))
-      }, printFeed: settings.printFeed.map { _ in feed.status }, alarms: alarms.active,
-      unacknowledged: alarms.unacknowledgedCount, openCases: cases.open.count)
+      }, printFeed: settings.printFeed.map { _ in feed.status }, alarms: alarms.listed,
+      unacknowledged: alarms.unacknowledgedCount, openCases: cases.open.count,
+      activeAlarms: alarms.activeCount, floodSince: alarms.floodSince)
   }
 
   /// From where a station's link goes on after a restart: the epoch and outcome sequence that are on disk.
@@ -424,13 +431,14 @@ public struct LineController: Sendable {
   /// Puts something into the journal.
   mutating func notice(
     _ topic: Notice.Topic, _ severity: Notice.Severity, _ text: String, station: Int = -1,
-    unit: UInt16 = 0, serial: String = ""
+    unit: UInt16 = 0, serial: String = "", alarm: AlarmKind? = nil
   ) {
     outbox.actions.append(
       .notice(
         Notice(
           topic: topic, severity: severity, text: text,
-          station: station >= 0 ? stations[station].settings.name : "", unit: unit, serial: serial))
+          station: station >= 0 ? stations[station].settings.name : "", unit: unit, serial: serial,
+          alarm: alarm))
     )
   }
 }
@@ -442,6 +450,8 @@ extension LineController {
   /// loaded last, links connect anew, and the fault stays as stop reason until a release.
   public mutating func resume(after failed: LineController, now: Instant, wall: Int64) {
     self.wall = wall
+    self.now = now
+    delays.reckon(alarms, before: failed.delays, now: now, wall: wall)
     adopt(failed.settings)
     scannersOnline = failed.scannersOnline
     latched.insert(StopReasons(.storageFault))

@@ -100,6 +100,7 @@ public struct LineReplay: Sendable {
       return nil
     }
     line.wall = wall
+    line.now = now
     line.outbox = Outbox()
     line.waitingAccepts.removeAll(keepingCapacity: true)
     line.waitingReplies.removeAll(keepingCapacity: true)
@@ -221,14 +222,13 @@ public struct LineReplay: Sendable {
       return false
     case .alarmRaised:
       guard let kind = AlarmKind(rawValue: record.code) else { return false }
-      line.raise(
-        kind, place: String(decoding: record.raw, as: UTF8.self), message: record.detail,
-        again: true)
+      line.recordRaised(
+        kind, place: String(decoding: record.raw, as: UTF8.self), message: record.detail)
       // Only a core that was replayed after a storage fault has this on disk, and it latches the reason.
       if kind == .storageFault { line.latched.insert(StopReasons(.storageFault)) }
     case .alarmReturned:
       guard let kind = AlarmKind(rawValue: record.code) else { return false }
-      line.endAlarm(kind, place: String(decoding: record.raw, as: UTF8.self))
+      line.recordReturned(kind, place: String(decoding: record.raw, as: UTF8.self))
     default: return false
     }
     return true

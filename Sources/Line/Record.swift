@@ -92,6 +92,18 @@ public struct Record: Sendable, Hashable {
     case alarmAcknowledged = 42
     /// A person reset a latched alarm.
     case alarmReset = 43
+    /// A person put an alarm aside for a time: number is for how many minutes, detail why.
+    case alarmShelved = 44
+    /// That ended, by `actor`, or by itself.
+    case alarmUnshelved = 45
+    /// A person took an alarm out of service: detail says why.
+    case alarmOutOfService = 46
+    /// A person put an alarm back into service.
+    case alarmInService = 47
+    /// More alarms come than a person can take in: code 1 begins, 2 ends.
+    case alarmFlood = 48
+    /// An alarm was marked: number is an `AlarmMark`.
+    case alarmRemarked = 49
     /// A command was refused; detail says which and why.
     case commandRefused = 50
     /// The configuration was loaded anew.

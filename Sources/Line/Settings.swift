@@ -127,6 +127,8 @@ public struct LineSettings: Sendable, Hashable {
     public var consecutiveNoReads: Int
     /// So many serials printed and not read among the last `PrintOrder.skipSpan`; 0: no limit.
     public var printedNotRead: Int
+    /// So many reads, since the last release, of a serial that another unit has; 0: no limit.
+    public var duplicates: Int
     /// After a stop, or a release: the time in which the PLC follows.
     public var stopConfirm: Instant.Span
     /// Time with the conveyor moving in which every unit has its outcome.
@@ -135,11 +137,13 @@ public struct LineSettings: Sendable, Hashable {
     /// Makes limits.
     public init(
       consecutiveRejects: Int = 5, consecutiveNoReads: Int = 3, printedNotRead: Int = 10,
-      stopConfirm: Instant.Span = .milliseconds(1000), outcome: Instant.Span = .milliseconds(5000)
+      duplicates: Int = 0, stopConfirm: Instant.Span = .milliseconds(1000),
+      outcome: Instant.Span = .milliseconds(5000)
     ) {
       self.consecutiveRejects = consecutiveRejects
       self.consecutiveNoReads = consecutiveNoReads
       self.printedNotRead = printedNotRead
+      self.duplicates = duplicates
       self.stopConfirm = stopConfirm
       self.outcome = outcome
     }

@@ -92,7 +92,9 @@ struct RecordRules {
       return nil
     case .strayRead, .stopReason, .stopConfirmed, .epoch, .linkUp, .linkDown, .scannerOnline,
       .scannerOffline, .printFeedOnline, .printFeedOffline, .trackingDoubt, .trackingInStep,
-      .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .commandRefused, .reloaded,
+      .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .alarmShelved,
+      .alarmUnshelved, .alarmOutOfService, .alarmInService, .alarmFlood, .alarmRemarked,
+      .commandRefused, .reloaded,
       .exported, .settings, .archived, .challengeStarted, .challengeConfirmed, .challengeEnded,
       .strayReadsSkipped, .secondStop, .secondStopEnded, .scannerTaught, .caseOpened, .caseStepDone,
       .caseAnswered, .caseNotified, .caseScoped, .caseClock, .caseEvidence, .caseScanned,

@@ -60,12 +60,15 @@ public enum RecordedSettings {
   private struct Limits: Codable {
     var consecutiveNoReads: Int
     var consecutiveRejects: Int
+    /// Left out where there is no limit, and by versions that had none.
+    var duplicates: Int?
     var outcome: Int64
     /// Left out by versions that had no such limit.
     var printedNotRead: Int?
     var stopConfirm: Int64
 
     enum CodingKeys: String, CodingKey {
+      case duplicates
       case consecutiveNoReads = "consecutive_no_reads"
       case consecutiveRejects = "consecutive_rejects"
       case outcome = "outcome_ns"
@@ -131,6 +134,7 @@ public enum RecordedSettings {
       limits: Limits(
         consecutiveNoReads: settings.limits.consecutiveNoReads,
         consecutiveRejects: settings.limits.consecutiveRejects,
+        duplicates: settings.limits.duplicates > 0 ? settings.limits.duplicates : nil,
         outcome: settings.limits.outcome.nanoseconds,
         printedNotRead: settings.limits.printedNotRead,
         stopConfirm: settings.limits.stopConfirm.nanoseconds),
@@ -206,6 +210,7 @@ public enum RecordedSettings {
         consecutiveRejects: fields.limits.consecutiveRejects,
         consecutiveNoReads: fields.limits.consecutiveNoReads,
         printedNotRead: fields.limits.printedNotRead ?? 0,
+        duplicates: fields.limits.duplicates ?? 0,
         stopConfirm: Instant.Span(nanoseconds: fields.limits.stopConfirm),
         outcome: Instant.Span(nanoseconds: fields.limits.outcome)),
       minimumGradeTenths: fields.minimumGradeTenths, orderWindow: fields.orderWindow,

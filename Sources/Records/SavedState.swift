@@ -67,7 +67,7 @@ public struct SavedState: Sendable {
   }
 
   /// The first line, then two lengths in bytes: of the JSON and of all images.
-  private static let title = "lineward-state 1"
+  private static let title = "lineward-state 2"
   /// What the JSON may take: a year of closed batches takes about 100 KB.
   private static let fieldsMax = 256 << 20
 

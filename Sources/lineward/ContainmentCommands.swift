@@ -14,7 +14,8 @@ struct ContainmentCommands: ParsableCommand {
       """,
     subcommands: [
       List.self, Show.self, Open.self, Complete.self, Answer.self, Narrow.self, Scan.self,
-      Close.self, ContainmentUnits.self, ContainmentBundle.self, ContainmentTestAlert.self,
+      Sign.self, Close.self, ContainmentUnits.self, ContainmentBundle.self,
+      ContainmentTestAlert.self,
     ])
 
   /// `containment list`.
@@ -154,6 +155,24 @@ struct ContainmentCommands: ParsableCommand {
       }
       if refused > 0 { throw ExitStatus.no }
     }
+  }
+
+  /// `containment sign`.
+  struct Sign: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Sign a case whose steps are done, with --as USER and your password.",
+      discussion: """
+        The signature covers the case as it stands: look at it with "lineward containment show" first. What is changed \
+        afterwards has to be signed anew. Each role that is asked for needs a person of its own; root cannot sign.
+        """)
+
+    @Argument(help: "The case, e.g. C3.") var id: String
+    @Option(help: "What your signature means, e.g. \"reviewed and approved\".") var meaning: String
+    @OptionGroup var options: GlobalOptions
+
+    func validate() throws { try needsWords(meaning, "--meaning", "what your signature means") }
+
+    func run() throws { try options.order(.containment(.sign(id: id, meaning: meaning))) }
   }
 
   /// `containment close`.

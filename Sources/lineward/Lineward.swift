@@ -21,7 +21,8 @@ struct Lineward: ParsableCommand {
     subcommands: [
       Status.self, Watch.self, BatchCommands.self, LineCommands.self, UnitCommand.self,
       SerialCommands.self, ChallengeCommands.self, ContainmentCommands.self,
-      Alarms.self, Acknowledge.self, Reset.self, Scanners.self, PLCs.self, RecordsCommands.self,
+      Alarms.self, Acknowledge.self, Reset.self, Shelve.self, Unshelve.self, Scanners.self,
+      PLCs.self, RecordsCommands.self,
       GS1Commands.self,
     ])
 

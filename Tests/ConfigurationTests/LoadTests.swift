@@ -42,13 +42,13 @@ import Testing
               quiet: .milliseconds(1000), silentIsDoubt: true, gateOutcomes: true)
           ], minimumGradeTenths: 15,
           limits: .init(
-            consecutiveRejects: 5, consecutiveNoReads: 3, printedNotRead: 10,
+            consecutiveRejects: 5, consecutiveNoReads: 3, printedNotRead: 10, duplicates: 0,
             stopConfirm: .milliseconds(1000), outcome: .milliseconds(5000)),
           challenge: .init(
             packs: ["no_read", "duplicate", "wrong_lot", "unknown"], everyHours: 0,
             afterBatchStart: false, timeout: .seconds(600)),
           containment: .init(
-            opensOn: [.badPackPassed, .challengeFailed], playbook: Playbook())))
+            opensOn: [.badPackPassed, .challengeFailed, .duplicateFound], playbook: Playbook())))
   }
 
   @Test func everyKeyReachesItsPlace() throws {
@@ -122,6 +122,7 @@ import Testing
         consecutive_rejects = 10
         consecutive_no_reads = 6
         printed_not_read = 20
+        duplicates = 2
         stop_confirm_ms = 700
         outcome_ms = 9000
         """.utf8), file: "lineward.toml")
@@ -165,7 +166,7 @@ import Testing
     #expect(
       configuration.limits
         == .init(
-          consecutiveRejects: 10, consecutiveNoReads: 6, printedNotRead: 20,
+          consecutiveRejects: 10, consecutiveNoReads: 6, printedNotRead: 20, duplicates: 2,
           stopConfirm: .milliseconds(700), outcome: .milliseconds(9000)))
   }
 

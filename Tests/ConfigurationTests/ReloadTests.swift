@@ -7,7 +7,7 @@ import Testing
   @Test(arguments: [
     ("roles.operator", "[\"user:anna\"]"), ("verification.minimum_grade", "2.5"),
     ("limits.consecutive_rejects", "9"), ("limits.consecutive_no_reads", "9"),
-    ("limits.printed_not_read", "9"), ("limits.stop_confirm_ms", "500"),
+    ("limits.printed_not_read", "9"), ("limits.duplicates", "9"), ("limits.stop_confirm_ms", "500"),
     ("limits.outcome_ms", "900"),
     ("station.read_timeout_ms", "41"), ("station.early_read_ms", "31"),
     ("station.quiet_ms", "900"), ("station.silent_is", "\"no_read\""),

@@ -15,11 +15,13 @@ struct CommandLineTests {
     ["batch", "pause"],
     ["batch", "close"], ["batch", "reconcile"], ["serial"], ["serial", "sample"],
     ["serial", "found"], ["batch", "show"], ["batch", "list"], ["line"], ["line", "release"],
-    ["line", "stop"], ["unit"], ["alarms"], ["ack"], ["reset"], ["challenge"],
+    ["line", "stop"], ["unit"], ["alarms"], ["alarms", "metrics"],
+    ["alarms", "out-of-service"], ["alarms", "in-service"], ["ack"], ["reset"], ["shelve"],
+    ["unshelve"], ["challenge"],
     ["challenge", "start"], ["challenge", "show"], ["challenge", "cancel"], ["containment"],
     ["containment", "list"], ["containment", "show"], ["containment", "open"],
     ["containment", "complete"], ["containment", "answer"], ["containment", "narrow"],
-    ["containment", "scan"], ["containment", "close"],
+    ["containment", "scan"], ["containment", "sign"], ["containment", "close"],
     ["containment", "units"], ["containment", "bundle"], ["containment", "test-alert"],
     ["scanners"],
     ["scanners", "discover"], ["plcs"],
@@ -42,7 +44,10 @@ struct CommandLineTests {
     let cases = [
       ["dance"], ["lin", "relase"], ["batch", "opne"], ["line", "stop"],
       ["line", "stop", "--reason", " "], ["ack", "x"],
-      ["ack", "x", "--occurrence", "many"], ["batch", "start", "a", "--id", "b"],
+      ["ack", "x", "--occurrence", "many"], ["shelve", "x", "--minutes", "481", "--reason", "y"],
+      ["shelve", "x", "--minutes", "0", "--reason", "y"],
+      ["shelve", "x", "--minutes", "5", "--reason", " "], ["alarms", "out-of-service", "x"],
+      ["batch", "start", "a", "--id", "b"],
       ["batch", "open", "--id", "B"],
     ]
     var lines: [String] = []

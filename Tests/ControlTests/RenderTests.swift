@@ -142,6 +142,58 @@ struct RenderTests {
     #expect(render.alarms([]) == ["No alarms."])
   }
 
+  @Test("alarms that call nobody, each with why and how to take it back")
+  func alarmsSetAside() throws {
+    var out = Samples.shelved
+    out.id = "disk_filling"
+    out.state = "out_of_service"
+    out.shelvedUntil = nil
+    out.by = "mika (1002)"
+    out.stale = nil
+    out.chattering = nil
+    var planned = out
+    planned.id = "scanner_lost@camera-2"
+    planned.occurrence = 0
+    planned.message = ""
+    var suppressed = Samples.alarm
+    suppressed.id = "machine_not_ready@unit-1"
+    suppressed.state = "suppressed"
+    suppressed.priority = "low"
+    try expectSaved(
+      "alarms-set-aside.txt", render.alarms([Samples.shelved, out, planned, suppressed]))
+  }
+
+  @Test("how the alarms were in the last day")
+  func alarmMetrics() throws {
+    let metrics = AlarmMetricsReply(
+      perHour: [Int](repeating: 0, count: 20) + [3, 1, 0, 14], tenMinutesMax: 12,
+      top: [.init(id: "machine_not_ready@unit-1", count: 16), .init(id: "disk_filling", count: 2)],
+      byPriority: ["low": 16, "medium": 2, "high": 0, "highest": 0],
+      timeToAcknowledge: .init(median: 14.2, ninetieth: 61, longest: 1804.5), standing: 2,
+      stale: ["disk_filling"], chattering: ["machine_not_ready@unit-1"],
+      floodSince: "2026-03-01T07:05:09.042Z", floodPercent: 0.7)
+    try expectSaved("alarm-metrics.txt", render.alarmMetrics(metrics))
+    var quiet = metrics
+    quiet.perHour = [Int](repeating: 0, count: 24)
+    (quiet.top, quiet.stale, quiet.chattering) = ([], [], [])
+    (quiet.timeToAcknowledge, quiet.floodSince, quiet.standing) = (nil, nil, 0)
+    #expect(render.alarmMetrics(quiet).count == 5)
+  }
+
+  @Test("status tells of alarms that were set aside, and of a flood")
+  func alarmCounts() {
+    var status = Samples.status
+    func line() -> String { render.status(status).last { $0.contains("larm") } ?? "" }
+    status.alarms = .init()
+    #expect(line() == "No alarms.")
+    status.alarms = .init(setAside: 2)
+    #expect(line() == "No alarms, 2 set aside (lineward alarms)")
+    status.alarms = .init(active: 12, unacknowledged: 11, floodSince: "2026-03-01T07:05:09.042Z")
+    #expect(
+      line() == "ALARM FLOOD since 2026-03-01T07:05:09.042Z. Alarms: 12 active, 11 to acknowledge "
+        + "(lineward alarms)")
+  }
+
   @Test("a unit, its raw reads made harmless")
   func unit() throws {
     let unit = UnitReply(

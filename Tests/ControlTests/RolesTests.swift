@@ -44,14 +44,17 @@ struct RolesTests {
     let peers = [Self.olga, Self.mika, Self.sofia, Self.quinn, Self.guest, Self.root]
     let allowed = peers.filter { roles.refusal(of: command, to: $0) == nil }.map(\.name)
     switch command {
-    case .containment(.open), .containment(.complete), .containment(.answer), .containment(.scan):
+    case .containment(.sign), .containment(.open), .containment(.complete), .containment(.answer),
+      .containment(.scan):
       #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
     case .containment(.narrow): #expect(allowed == ["quinn", "root"])
     case .containment(.close): #expect(allowed == ["sofia", "quinn", "root"])
     case .containmentTestAlert: #expect(allowed == ["mika", "sofia", "quinn", "root"])
     case .lineStop, .containmentUnits:
       #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
-    case .reset, .scannersTeach: #expect(allowed == ["mika", "sofia", "root"])
+    case .reset, .scannersTeach, .alarmOutOfService, .alarmInService:
+      #expect(allowed == ["mika", "sofia", "root"])
+    case .shelve, .unshelve: #expect(allowed == ["sofia", "quinn", "root"])
     case .batchClose(_, .some): #expect(allowed == ["sofia", "root"])
     case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
@@ -87,7 +90,9 @@ struct RolesTests {
     }
   }
 
-  @Test("at a login that several people use, all but looking and stopping needs a name", arguments: WireTests.commands)
+  @Test(
+    "at a login that several people use, all but looking and stopping needs a name",
+    arguments: WireTests.commands)
   func shared(command: Command) throws {
     let roles = try Roles(
       [.operator: ["user:olga", "user:quinn"]], shared: ["user:olga", "group:lw-maintenance"],

@@ -26,7 +26,12 @@ struct WireTests {
     .unit(serial: "A1\u{1D}B", gtin: nil), .unit(serial: "A1", gtin: "09506000134352"), .alarms,
     .acknowledge(id: "scanner_lost@camera-1", occurrence: 7, comment: nil),
     .acknowledge(id: "scanner_lost@camera-1", occurrence: .max, comment: "plug"),
-    .reset(id: "bad_pack_passed"), .scanners, .scannersTeach(name: "hand-1"), .plcs, .plcRegisters,
+    .reset(id: "bad_pack_passed"), .alarmMetrics,
+    .shelve(id: "scanner_lost@camera-1", minutes: 30, reason: "cable is moved"),
+    .unshelve(id: "scanner_lost@camera-1"),
+    .alarmOutOfService(id: "scanner_lost@camera-1", reason: "camera is exchanged"),
+    .alarmInService(id: "scanner_lost@camera-1"), .scanners, .scannersTeach(name: "hand-1"), .plcs,
+    .plcRegisters,
     .recordsVerify,
     .recordsExport(batch: "B-1"), .challengeStart(station: "unit-1"),
     .containment(.list), .containment(.show(id: "C3")), .containment(.show(id: nil)),
@@ -36,6 +41,7 @@ struct WireTests {
     .containment(
       .narrow(id: "C3", batches: ["B-1"], since: "2026-03-01T09:00:00.000Z", reason: "checked")),
     .containment(.scan(id: "C3", scan: "]d20109506000134352217QK2M9XA", gtin: nil)),
+    .containment(.sign(id: "C3", meaning: "reviewed")),
     .containment(.close(id: "C3", reason: "found and destroyed")),
     .containmentTestAlert, .containmentUnits(id: "C3"), .containmentUnits(id: "C3", file: true),
     .containmentBundle(id: "C3"),
@@ -302,6 +308,29 @@ struct ReplyTests {
         == #"[{"id":"scanner_lost@camera-1","kind":"scanner_lost","message":"Scanner camera-1 is "#
         + #"gone.","occurrence":3,"priority":"medium","raised_at":"2026-03-01T07:05:09.042Z","#
         + #""remedy":"Check the cable.","state":"unacknowledged","station":"camera-1"}]"#)
+    #expect(
+      Wire.json(Samples.shelved)
+        == #"{"by":"sofia (1003)","chattering":true,"id":"scanner_lost@camera-1","kind":"scanner_lost","#
+        + #""message":"Scanner camera-1 is gone.","occurrence":3,"priority":"medium","#
+        + #""raised_at":"2026-03-01T07:05:09.042Z","reason":"cable is moved","remedy":"Check the cable.","#
+        + #""shelved_until":"2026-03-01T07:35:09.042Z","stale":true,"state":"shelved","station":"camera-1"}"#
+    )
+  }
+
+  @Test("how the alarms were, with null where there is nothing to say")
+  func alarmMetrics() {
+    #expect(
+      Wire.json(
+        AlarmMetricsReply(
+          perHour: [0, 2], tenMinutesMax: 2, top: [.init(id: "disk_filling", count: 2)],
+          byPriority: ["medium": 2], timeToAcknowledge: nil, standing: 1, stale: [],
+          chattering: ["disk_filling"], floodSince: nil, floodPercent: 0.5))
+        == #"{"by_priority":{"medium":2},"chattering":["disk_filling"],"flood_percent":0.5,"#
+        + #""flood_since":null,"per_hour":[0,2],"stale":[],"standing":1,"ten_minutes_max":2,"#
+        + #""time_to_acknowledge":null,"top":[{"count":2,"id":"disk_filling"}]}"#)
+    #expect(
+      Wire.json(StatusReply.AlarmCounts(active: 1, setAside: 2, floodSince: "x"))
+        == #"{"active":1,"flood_since":"x","set_aside":2,"unacknowledged":0}"#)
   }
 
   @Test("a unit")
@@ -426,4 +455,11 @@ enum Samples {
     id: "scanner_lost@camera-1", occurrence: 3, kind: "scanner_lost", priority: "medium",
     state: "unacknowledged", station: "camera-1", message: "Scanner camera-1 is gone.",
     raisedAt: "2026-03-01T07:05:09.042Z", remedy: "Check the cable.")
+
+  static let shelved = AlarmReply(
+    id: "scanner_lost@camera-1", occurrence: 3, kind: "scanner_lost", priority: "medium",
+    state: "shelved", station: "camera-1", message: "Scanner camera-1 is gone.",
+    raisedAt: "2026-03-01T07:05:09.042Z", remedy: "Check the cable.",
+    shelvedUntil: "2026-03-01T07:35:09.042Z", by: "sofia (1003)", reason: "cable is moved",
+    stale: true, chattering: true)
 }

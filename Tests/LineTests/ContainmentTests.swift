@@ -208,14 +208,70 @@ struct ContainmentTests {
     _ = order(&rig, .open(reason: "found a bad one", batch: nil, holdsRelease: true))
     #expect(rig.line.cases[1]?.scope.batches == [2, 3])
     #expect(rig.line.cases[1]?.scope.since != nil)
-    // Quality narrows it, and nobody widens it again.
-    #expect(
-      isDone(order(&rig, .narrow(id: "C1", batches: ["B3"], since: nil, reason: "B2 was checked"))))
+    // Quality narrows it by signature, and nobody widens it again.
+    func narrow(to batch: String) -> ContainmentCommand {
+      .narrow(id: "C1", batches: [batch], since: nil, reason: "B2 was checked")
+    }
+    #expect(!isDone(order(&rig, narrow(to: "B3"))))
+    #expect(rig.line.cases[1]?.scope.batches == [2, 3])
+    #expect(isDone(sign(&rig, "quinn", .quality, with: .containment(narrow(to: "B3"), roles: []))))
     #expect(rig.line.cases[1]?.scope.batches == [3])
-    #expect(
-      !isDone(order(&rig, .narrow(id: "C1", batches: ["B2"], since: nil, reason: "again"))))
+    #expect(rig.records.contains { $0.kind == .signed })
+    #expect(!isDone(sign(&rig, "quinn", .quality, with: .containment(narrow(to: "B2"), roles: []))))
     rig.command(.batchStart(id: "B2"))
     #expect(isDone(rig.replies.last))
+  }
+
+  /// Signs as somebody whose password was right; `changes` other than those of now is a signature over an older state.
+  private func sign(
+    _ rig: inout Rig, _ login: String, _ role: Role, with command: LineCommand? = nil,
+    meaning: String = "reviewed", changes: Int? = nil
+  ) -> CommandResult? {
+    let found = rig.line.cases.open.first
+    guard
+      let demand = command.map({ rig.line.signatureDemand(for: $0) })
+        ?? found.flatMap({ rig.line.signatureDemand(for: $0, meaning: meaning) }),
+      let signature = Signature(
+        login: login, uid: 1000, name: "\(login) Printed", meaning: demand.meaning, role: role,
+        at: 0, subject: demand.subject, coveredSequence: 1,
+        coveredHash: [UInt8](repeating: 7, count: 32))
+    else { return nil }
+    let order = SignatureOrder(
+      signature: signature,
+      changes: changes ?? rig.line.changes(of: demand.subject) ?? -1, demand: demand)
+    rig.command(.sign(order, with: command))
+    return rig.replies.last
+  }
+
+  @Test(
+    "a case that asks for signatures is closed only with all of them, each over the case as it stands"
+  )
+  func signed() {
+    var rig = line(
+      LineSettings.Containment(
+        opensOn: [.badPackPassed], playbook: Playbook(signatures: ["quality", "supervisor"])))
+    badPack(&rig)
+    stands(&rig)
+    // Before all is done there is nothing to sign.
+    #expect(sentence(sign(&rig, "quinn", .quality)).contains("steps are open"))
+    for command in Self.play.dropLast() { _ = order(&rig, command) }
+    #expect(!isDone(order(&rig, .close(id: "C1", reason: "done"))))
+    #expect(isDone(sign(&rig, "quinn", .quality)))
+    // The same person signs for nobody else, and not twice.
+    #expect(!isDone(sign(&rig, "quinn", .supervisor)))
+    #expect(!isDone(order(&rig, .close(id: "C1", reason: "done"))))
+    #expect(isDone(sign(&rig, "sofia", .supervisor)))
+    // What is scanned in afterwards was signed by nobody.
+    _ = order(
+      &rig,
+      .scan(id: "C1", serial: Array(Rig.serial(1).utf8), gtin: nil, raw: []))
+    #expect(sentence(order(&rig, .close(id: "C1", reason: "done"))).contains("not signed"))
+    let revision = rig.line.cases[1].map { Int($0.revision) } ?? 0
+    #expect(!isDone(sign(&rig, "quinn", .quality, changes: revision - 1)))
+    #expect(isDone(sign(&rig, "quinn", .quality)))
+    #expect(isDone(sign(&rig, "sofia", .supervisor)))
+    #expect(isDone(order(&rig, .close(id: "C1", reason: "done"))))
+    #expect(rig.line.cases[1]?.signatures.count == 4)
   }
 
   /// A challenge test that is passed.

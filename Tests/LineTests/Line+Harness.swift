@@ -16,6 +16,11 @@ struct Rig {
   var generation: LinkGeneration = 1
   var outcomeSequence: UInt16 = 0
   var commitFails = false
+  /// What the wall clock shows beside the monotonic one, in milliseconds.
+  var wallOffset: Int64 = 0
+  /// All records with their wall time, and after each step what the alarms were.
+  var history: [(Record, Int64)] = []
+  var lists: [Int: AlarmList] = [:]
 
   static let gtin = "09506000134352"
   static let station = StationSettings(name: "unit-1", plc: "plc-1", scanners: [0])
@@ -34,6 +39,8 @@ struct Rig {
         secondStop: secondStop, containment: containment))
     line.begin(detail: "test", wall: 0)
   }
+
+  var wall: Int64 { now.nanoseconds / 1_000_000 + wallOffset }
 
   /// A line with a running batch of serials S0001…, released and moving.
   static func running(
@@ -79,13 +86,14 @@ struct Rig {
   }
 
   mutating func step(_ event: LineEvent) {
-    line.step(event, now: now, wall: now.nanoseconds / 1_000_000)
+    line.step(event, now: now, wall: wall)
     flush()
   }
 
   mutating func flush() {
     take()
     records += line.outbox.records
+    history += line.outbox.records.map { ($0, wall) }
     if commitFails && !line.outbox.records.isEmpty {
       line.outbox.records = []
       line.storageFailed("disk full", now: now, wall: 0)
@@ -95,7 +103,9 @@ struct Rig {
     }
     take()
     records += line.outbox.records
+    history += line.outbox.records.map { ($0, wall) }
     line.outbox.records = []
+    lists[history.count - 1] = line.alarms
   }
 
   private mutating func take() {
@@ -117,6 +127,33 @@ struct Rig {
       now = now + .milliseconds(1)
       step(.tick)
     }
+  }
+
+  /// Lets time pass a second at a time, or in one leap where that is long.
+  mutating func pass(seconds: Int64) {
+    let step = max(1, seconds / 600)
+    var left = seconds
+    while left > 0 {
+      now = now + .milliseconds(min(step, left) * 1000)
+      left -= step
+      self.step(.tick)
+    }
+  }
+
+  mutating func pass(minutes: Int64) { pass(seconds: minutes * 60) }
+
+  /// Raises and ends an alarm of clock or disk, another one each time.
+  mutating func surrounded(_ number: Int) {
+    let kinds = [AlarmKind.clockStepped, .diskFilling, .diskSpaceLow, .headNotKept]
+    step(.surroundings(kinds[number % kinds.count], stands: true, message: "\(number)"))
+    step(.surroundings(kinds[number % kinds.count], stands: false, message: ""))
+    now = now + .milliseconds(1000)
+    step(.tick)
+  }
+
+  /// How many records of a kind there are about an alarm.
+  func count(_ kind: Record.Kind, _ alarm: AlarmKind) -> Int {
+    records.count { $0.kind == kind && $0.code == alarm.rawValue }
   }
 
   mutating func command(_ command: LineCommand) {

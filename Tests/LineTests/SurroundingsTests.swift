@@ -8,7 +8,7 @@ struct SurroundingsTests {
   @Test(
     "a cause that stands is one alarm, and ends with it",
     arguments: [
-      AlarmKind.diskSpaceLow, .diskFilling, .clockNotSynchronised,
+      AlarmKind.diskSpaceLow, .diskFilling, .headNotKept,
     ])
   func lasting(kind: AlarmKind) {
     var rig = Rig.running()

@@ -90,6 +90,49 @@ import Testing
     #expect(report.verdicts == 28, "\(report)")
   }
 
+  @Test(
+    "alarms that chatter, are shelved and taken out of service, a flood and duplicates follow, over a restart"
+  )
+  func alarms() throws {
+    var settings = PlayedLine.settings
+    settings.limits.duplicates = 2
+    let report = try played(settings: settings) { line in
+      try line.openBatch(serials: (0..<20).map { "S\($0)" })
+      try line.command(.batchStart(id: nil))
+      try line.release()
+      try line.unit(PlayedLine.scan("S0"), .passed)
+      for _ in 0..<4 {
+        try line.unit(PlayedLine.scan("S0"))
+        try line.unit(PlayedLine.scan("S0"), .rejected)
+        try line.outcome(.rejected, unit: line.lastUnit - 1)
+        for _ in 0..<3 { try line.unit(Array("NOREAD".utf8), .rejected) }
+        try line.step(.scannerTrouble(0, .scannerDrifted, message: "does so"))
+        try line.step(.scannerTrouble(0, .scannerDrifted, message: nil))
+        try line.plc { $0.inputs.insert(.guardOrEmergencyStop) }
+        try line.plc { $0.inputs.remove(.guardOrEmergencyStop) }
+        try line.release()
+      }
+      try line.command(
+        .shelve(id: "scanner_drifted@camera-1", minutes: 5, reason: "known"))
+      try line.command(.outOfService(id: "disk_filling", reason: "exchanged"))
+      try line.restart()
+      try line.release()
+      for _ in 0..<3 { try line.unit(Array("NOREAD".utf8), .rejected) }
+      try line.command(.unshelve(id: "scanner_drifted@camera-1"))
+      try line.command(.inService(id: "disk_filling"))
+      let records = try RecordReader(directory: line.directory).records(after: 0, limit: 1000)
+      let kinds = Set(records.map(\.record.kind))
+      let all: [Line.Record.Kind] = [
+        .alarmShelved, .alarmUnshelved, .alarmOutOfService, .alarmInService, .alarmFlood,
+        .alarmRemarked,
+      ]
+      for kind in all { #expect(kinds.contains(kind), "\(kind) came") }
+      let verified = RecordVerifier.verify(directory: line.directory)
+      #expect(verified.isIntact, "\(verified.summary)")
+    }
+    #expect(report.agrees, "\(report.firstDifference?.message ?? "") \(report)")
+  }
+
   @Test("serials recorded as printed that could not be are found", arguments: ["twice", "foreign"])
   func printedWrongly(how: String) throws {
     var settings = PlayedLine.settings

@@ -1,3 +1,4 @@
+import Alarms
 import Foundation
 import Glibc
 import Line
@@ -113,7 +114,7 @@ func difference(_ left: String, _ right: String) -> String? {
       }
       return
     }
-    switch Int.random(in: 0..<24, using: &random) {
+    switch Int.random(in: 0..<30, using: &random) {
     case 0..<8: try line.unit(PlayedLine.scan(serial), outcome)
     case 8: try line.unit(PlayedLine.scan(serial))
     case 9: try line.outcome(outcome)
@@ -139,6 +140,21 @@ func difference(_ left: String, _ right: String) -> String? {
       try line.openBatch(
         id: "B-\(batches)", serials: (0..<60).map { "S\($0)" },
         printed: line.settings.printFeed == nil ? nil : .feed)
+    case 23:
+      try line.command(.shelve(id: "scanner_drifted@camera-1", minutes: 1, reason: "why"))
+    case 24: try line.command(.unshelve(id: "scanner_drifted@camera-1"))
+    case 25:
+      try line.command(.outOfService(id: "machine_not_ready@unit-1", reason: "why"))
+      try line.command(.outOfService(id: "disk_filling", reason: "why"))
+    case 26: try line.command(.inService(id: "disk_filling"))
+    case 27:
+      for _ in 0..<3 {
+        try line.step(.scannerTrouble(0, .scannerDrifted, message: "does so"))
+        try line.step(.scannerTrouble(0, .scannerDrifted, message: nil))
+      }
+    case 28:
+      try line.step(.surroundings(.diskFilling, stands: true, message: "soon"))
+      try line.plc { $0.inputs.formSymmetricDifference(.rejectBinFull) }
     default: try line.restart()
     }
   }

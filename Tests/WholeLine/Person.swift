@@ -138,13 +138,18 @@ struct Person {
   }
 
   private mutating func whim(_ status: LineStatus, _ settings: LineSettings) -> LineCommand {
-    switch random.below(8) {
+    let link = "plc_link_lost@unit-1"
+    switch random.below(12) {
     case 0, 1: return .stop(reason: "a look at the gate")
     case 2: return .batchPause(id: nil)
     case 3: return .batchStart(id: nil)
     case 4: return .release
-    case 5: return .acknowledge(id: "plc_link_lost@unit-1", occurrence: 1, comment: "")
+    case 5: return .acknowledge(id: link, occurrence: 1, comment: "")
     case 6: return .batchClose(id: "nothing")
+    case 7: return .shelve(id: link, minutes: 1, reason: "the cable is known")
+    case 8: return .unshelve(id: link)
+    case 9: return .outOfService(id: link, reason: "the PLC is being exchanged")
+    case 10: return .inService(id: link)
     default: return .reload(settings, detail: "the same")
     }
   }

@@ -142,7 +142,8 @@ struct BatchReport {
     var what = record.kind.phrase
     if !record.codeWord.isEmpty { what += ": \(record.codeWord)" }
     switch record.kind {
-    case .alarmAcknowledged, .alarmReset:
+    case .alarmAcknowledged, .alarmReset, .alarmShelved, .alarmUnshelved, .alarmOutOfService,
+      .alarmInService:
       if !record.raw.isEmpty { what += " at \(String(decoding: record.raw, as: UTF8.self))" }
     case .serialChanged where record.batch == batch && !serial.isEmpty:
       what += ", serial \(serial)"
@@ -198,6 +199,12 @@ extension Line.Record.Kind {
     case .stopReason: "stop ordered while the line stood"
     case .alarmAcknowledged: "alarm acknowledged"
     case .alarmReset: "alarm reset"
+    case .alarmShelved: "alarm shelved"
+    case .alarmUnshelved: "alarm unshelved"
+    case .alarmOutOfService: "alarm taken out of service"
+    case .alarmInService: "alarm put back into service"
+    case .alarmFlood: "alarm flood"
+    case .alarmRemarked: "alarm marked"
     case .commandRefused: "command refused"
     case .reloaded: "configuration loaded anew"
     case .exported: "records exported"

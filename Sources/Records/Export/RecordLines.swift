@@ -85,10 +85,12 @@ extension Line.Record {
     case .verdict, .withdrawn: Verdict(rawValue: code)?.phrase ?? ""
     case .outcome: Outcome(rawValue: code)?.phrase ?? ""
     case .permitWithdrawn, .stopReason: StopReason(rawValue: code)?.phrase ?? ""
-    case .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset:
+    case .alarmRaised, .alarmReturned, .alarmAcknowledged, .alarmReset, .alarmShelved,
+      .alarmUnshelved, .alarmOutOfService, .alarmInService, .alarmRemarked:
       AlarmKind(rawValue: code)?.word ?? ""
     case .signed: Signature(encoded: raw)?.subject.word ?? ""
     case .signatureRefused: SignatureRefusal(rawValue: code)?.phrase ?? ""
+    case .alarmFlood: code == 1 ? "begins" : "ends"
     case .serialChanged: SerialAct(rawValue: code)?.word ?? ""
     case .epoch, .linkUp: "epoch"
     default: ""
