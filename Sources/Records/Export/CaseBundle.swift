@@ -178,8 +178,9 @@ public struct CaseBundle: Sendable {
           return
         }
         // A batch's export and its signatures are of that.
-        guard stored.record.kind != .exported && stored.record.kind != .signed
-          || stored.record.batch == 0
+        guard
+          stored.record.kind != .exported && stored.record.kind != .signed
+            || stored.record.batch == 0
         else { return }
         let before = try work.reader.hash(before: stored.sequence, base: work.base)
         try work.writer.write(
