@@ -129,7 +129,8 @@ let package = Package(
     .testTarget(
       name: "DaemonTests",
       dependencies: [
-        "Daemon", "Configuration", "Control", "Devices", "Line", "Alarms", "PLCLink", "Records",
+        "Daemon", "Configuration", "Containment", "Control", "Devices", "Line", "Alarms", "PLCLink",
+        "Records",
         "CLinux", logging,
       ],
       swiftSettings: strict),
@@ -139,7 +140,8 @@ let package = Package(
     .testTarget(
       name: "RingsTests", dependencies: ["Rings", "Threads"], swiftSettings: strict),
     .testTarget(
-      name: "RecordsTests", dependencies: ["Records", "Line", "Alarms", grdb, grdbSQLite, crypto],
+      name: "RecordsTests",
+      dependencies: ["Records", "Line", "Alarms", "Containment", grdb, grdbSQLite, crypto],
       swiftSettings: strict),
     .testTarget(
       name: "DevicesTests",

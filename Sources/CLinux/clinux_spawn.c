@@ -2,6 +2,7 @@
 #include "clinux_spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -16,6 +17,18 @@ int clinux_memory_file(const void *bytes, size_t count) {
   if (descriptor < 0) return -errno;
   if (count > 0 && pwrite(descriptor, bytes, count, 0) != (ssize_t)count) {
     int error = errno == 0 ? EIO : errno;
+    close(descriptor);
+    return -error;
+  }
+  return descriptor;
+}
+
+int clinux_bounded_file(size_t count) {
+  int descriptor = memfd_create("lineward", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (descriptor < 0) return -errno;
+  if (ftruncate(descriptor, (off_t)count) != 0
+      || fcntl(descriptor, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
+    int error = errno;
     close(descriptor);
     return -error;
   }

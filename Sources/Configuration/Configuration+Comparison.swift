@@ -1,3 +1,6 @@
+internal import Containment
+internal import Glibc
+
 extension Configuration {
   /// What a reload cannot change, and this configuration has otherwise than the one that runs.
   ///
@@ -49,6 +52,49 @@ extension Configuration {
       }
     }
     return remarks
+  }
+
+  /// What hinders messages to contacts, a sentence each; asks the machine whether their programs are there.
+  public var contactRemarks: [String] {
+    guard !contacts.isEmpty else {
+      return [
+        "there is no [[contact]]: of a containment case nobody is told but by the journal and by who sees the line"
+      ]
+    }
+    var remarks: [String] = []
+    for role in Playbook.threeContacts
+    where !contacts.contains(where: { $0.role == role && $0.from == .open }) {
+      remarks.append(
+        "no [[contact]] has the role \(Key.quoted(role)) and from = \"open\": that role has to be reached by telephone"
+      )
+    }
+    var programs: [(path: String, what: String)] = []
+    if contacts.contains(where: { $0.mail != nil }) {
+      programs.append((alerting.sendmail, "containment.sendmail"))
+    }
+    if contacts.contains(where: { $0.webhook != nil }) {
+      programs.append((alerting.curl, "containment.curl"))
+    }
+    for contact in contacts {
+      if let path = contact.command.first {
+        programs.append((path, "contact \(Key.quoted(contact.name))"))
+      }
+      if contact.command.isEmpty, contact.mail == nil, contact.webhook == nil {
+        remarks.append(
+          "contact \(Key.quoted(contact.name)) has neither command nor mail nor webhook: it is told in the journal only"
+        )
+      }
+    }
+    remarks += programs.filter { !Configuration.isProgram($0.path) }.map {
+      "\($0.what): \(Key.quoted($0.path)) is not there, or cannot be run by whoever asks here"
+    }
+    return remarks
+  }
+
+  private static func isProgram(_ path: String) -> Bool {
+    var information = stat()
+    return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFREG
+      && access(path, X_OK) == 0
   }
 
   private func isSecondStop(plc index: Int) -> Bool {

@@ -5,9 +5,9 @@ extension Configuration {
       # Configuration of Lineward: one scanner, one PLC, one station.
       #
       #   linewardd --check-config --config FILE    says what is wrong, with line and key
-      #   systemctl reload lineward                 takes new [roles], [verification], [limits], the times
-      #                                             of stations, stall_ms and low_mark of the feed;
-      #                                             all else needs a restart
+      #   systemctl reload lineward                 takes new [roles], [verification], [limits],
+      #                                             [[contact]], the times of stations, stall_ms and
+      #                                             low_mark of the feed; all else needs a restart
       #
       # Keys marked "Needed" have to be there. The others may be left out, and then have the value shown.
       # Set first: the line's id, the scanner's device, the PLC's host, and, together with the PLC's
@@ -16,10 +16,12 @@ extension Configuration {
       """
     for table in Key.tables {
       text += "\n\n" + comment(table.sentence)
-      text += heading(table.name, repeats: table.repeats) + "\n"
+      // A contact of nobody would be told of cases.
+      let isCommentTable = table.name == "contact"
+      text += (isCommentTable ? "# " : "") + heading(table.name, repeats: table.repeats) + "\n"
       for key in Key.all where key.table == table.name {
         text += "\n" + comment(sampleComment(key))
-        if isComment(key) { text += "# " }
+        if isCommentTable || isComment(key) { text += "# " }
         text += "\(key.name) = \(key.fallbackText ?? key.example)\n"
       }
     }
@@ -50,7 +52,7 @@ extension Configuration {
       ```
 
       With an error the daemon does not start (exit 78). On a reload (`systemctl reload lineward`, SIGHUP) it says so in the
-      journal and goes on with what it has. A reload takes new `[roles]`, `[verification]`, `[limits]`, of stations
+      journal and goes on with what it has. A reload takes new `[roles]`, `[verification]`, `[limits]`, `[[contact]]`, of stations
       `read_timeout_ms`, `early_read_ms`, `quiet_ms`, `silent_is` and `verdict_deadline_ms`, and of the print feed `stall_ms` and `low_mark`; when
       anything else differs, it is refused as a whole and needs a restart, which stops the line.
 

@@ -50,9 +50,11 @@ extension Configuration {
   public static func parse(
     _ text: [UInt8], file: String, profiles: [String] = ScannerProfile.folders
   ) throws(ConfigurationProblems) -> Configuration {
-    var reader = Reader(try Document(text, file: file), file: file, profiles: profiles)
-    let configuration = reader.configuration()
+    let document = try Document(text, file: file)
+    var reader = Reader(document, file: file, profiles: profiles)
+    var configuration = reader.configuration()
     if let verdict = reader.verdict { throw verdict }
+    configuration?.source = Source(text, document)
     guard let configuration else { preconditionFailure("no configuration, and no problem either") }
     return configuration
   }

@@ -382,6 +382,13 @@ public struct Configuration: Sendable, Hashable {
     static let opensOn = AlarmKind.allCases.filter(\.opensContainment).map(\.word)
   }
 
+  /// All `[[contact]]`.
+  public var contacts: [Contact] = []
+  /// The programs that mails and webhooks go out by.
+  public var alerting = Alerting()
+  /// The file that it was read from, as it stood.
+  public var source = Source()
+
   /// The most bytes of a configuration file.
   public static let fileLengthMax = 1 << 20
 }

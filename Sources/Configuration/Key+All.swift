@@ -56,6 +56,13 @@ extension Key {
       "containment", false,
       "Containment: what opens a case, and what has to be done in it before the line runs again."
     ),
+    (
+      "contact", true,
+      """
+      Somebody who is told of a containment case; one table for each, at most 64. Whatever ways it has, a line in the \
+      journal is always one of them.
+      """
+    ),
   ]
 
   private static let bauds: [Int64] = [
@@ -67,7 +74,7 @@ extension Key {
   static let all: [Key] =
     general + roles + signatures + scanner + plc + station + verification + printFeed + limits
     + challenge
-    + secondStop + containment
+    + secondStop + containment + alerting + contact
 
   private static let general = [
     Key(

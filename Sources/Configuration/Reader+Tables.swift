@@ -19,7 +19,9 @@ extension Reader {
     let scanners = all("scanner").map { scanner($0) }
     let plcs = all("plc").map { plc($0) }
     let stations = all("station").map { station($0) }
-    for table in ["scanner", "plc", "station"] { unique(table, "name") }
+    let contacts = all("contact").map { contact($0) }
+    let alerting = alerting(only("containment"))
+    for table in ["scanner", "plc", "station", "contact"] { unique(table, "name") }
     unique("scanner", "device")
     matches(scanners)
     unique("scanner", "listen")
@@ -36,11 +38,12 @@ extension Reader {
     let containment = containment(only("containment"))
     guard let line, let directory, let minFree, let heads, let socket, let authSocket, let web,
       let roles, let signatures, let grade,
-      let order, let window, let feed, let limits, let challenge, let containment
+      let order, let window, let feed, let limits, let challenge, let containment,
+      let alerting
     else {
       return nil
     }
-    return Configuration(
+    var configuration = Configuration(
       line: .init(id: line),
       storage: .init(
         directory: directory, minFree: Int64(minFree) * 1_000_000, headsFile: heads.file,
@@ -50,7 +53,10 @@ extension Reader {
       plcs: plcs.compactMap(\.self),
       stations: stations.compactMap(\.self), minimumGradeTenths: grade,
       orderWindow: order == "printed" ? window : nil, printFeed: feed, limits: limits,
-      challenge: challenge, secondStop: secondStop, containment: containment)
+      challenge: challenge, secondStop: secondStop, containment: containment,
+      contacts: contacts.compactMap(\.self), alerting: alerting)
+    configuration.containment.playbook.contacts = configuration.contactRoles
+    return configuration
   }
 
   // MARK: One table

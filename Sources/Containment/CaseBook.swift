@@ -21,7 +21,7 @@ public struct CaseBook: Sendable, Hashable, Codable {
   /// Whether a case is open; asked for every event.
   public private(set) var hasOpen = false
 
-  /// The case of an id, e.g. `C3`; a small letter will do.
+  /// The case of an id, such as `C3`; a small letter will do.
   public func find(_ id: String) -> ContainmentCase? {
     guard id.first == "C" || id.first == "c", let number = UInt32(id.dropFirst()) else {
       return nil
@@ -54,6 +54,8 @@ public struct CaseBook: Sendable, Hashable, Codable {
     case overdue(Int)
     /// Something that belongs to it happened.
     case noted(String)
+    /// A contact was told, or an attempt failed; `key` names the message.
+    case told(key: String, attempt: Int, failed: Bool)
     /// A role has signed.
     case signed(ContainmentCase.Signature)
     /// It was closed.
@@ -126,7 +128,7 @@ public struct CaseBook: Sendable, Hashable, Codable {
     guard let found = self[number] else { throw .noSuchCase }
     guard found.isOpen else { throw .isClosed }
     switch change {
-    case .opened, .clock, .escalated, .noted: break
+    case .opened, .clock, .escalated, .noted, .told: break
     case .stepDone(let step, _):
       try check(step: step, of: found)
       guard found.done[step] == nil else { throw .stepIsDone }
@@ -213,6 +215,13 @@ public struct CaseBook: Sendable, Hashable, Codable {
     case .noted(let text):
       cases[index].notes.append(text)
       if cases[index].notes.count > ContainmentCase.notesMax { cases[index].notes.removeFirst() }
+    case .told(let key, let attempt, let failed):
+      let known = cases[index].tellings[key]
+      guard known != nil || cases[index].tellings.count < ContainmentCase.tellingsMax else {
+        return
+      }
+      cases[index].tellings[key] = ContainmentCase.Telling(
+        attempts: max(attempt, known?.attempts ?? 0), isTold: !failed || known?.isTold == true)
     case .signed(let signature):
       cases[index].signatures.append(signature)
     case .closed(let reason):

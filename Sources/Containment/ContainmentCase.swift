@@ -34,6 +34,34 @@ public struct ContainmentCase: Sendable, Hashable, Codable {
   public var overdue: Set<Int> = []
   /// When and by whom it was closed; nil: it is open.
   public var closed: StepEnd?
+  /// What became of the messages to contacts; see `Telling.key`.
+  public var tellings: [String: Telling] = [:]
+
+  /// The contacts that were told, or were not reached.
+  public var contactsTold: Set<String> {
+    Set(tellings.keys.map { String($0.prefix { $0 != "\t" }) })
+  }
+
+  /// What became of one message to a contact.
+  public struct Telling: Sendable, Hashable, Codable {
+    /// How often it was tried.
+    public var attempts: Int
+    /// Whether it went out.
+    public var isTold: Bool
+
+    /// Makes one.
+    public init(attempts: Int, isTold: Bool) {
+      self.attempts = attempts
+      self.isTold = isTold
+    }
+
+    /// Names a message: who was told, by which way, of which moment; so it stands in the record.
+    public static func key(
+      contact: String, way: String, of escalation: ContainmentCase.Escalation
+    ) -> String {
+      "\(contact)\t\(way)\t\(escalation.word)"
+    }
+  }
 
   /// How something ended.
   public struct StepEnd: Sendable, Hashable, Codable {
@@ -143,6 +171,16 @@ public struct ContainmentCase: Sendable, Hashable, Codable {
       }
     }
 
+    /// The word in records and in the configuration.
+    public var word: String {
+      switch self {
+      case .none: "open"
+      case .half: "half"
+      case .fourFifths: "four_fifths"
+      case .over: "over"
+      }
+    }
+
     /// For sentences.
     public var phrase: String {
       switch self {
@@ -184,6 +222,8 @@ public struct ContainmentCase: Sendable, Hashable, Codable {
 
   /// Notes kept beside the records, at most.
   static let notesMax = 50
+  /// Messages whose fate is kept, at most: 64 contacts, four ways, four moments, and names that a reload has changed.
+  static let tellingsMax = 4096
 
   /// What happens next, and who has to do it.
   public var next: (what: String, who: String) {

@@ -74,6 +74,12 @@ public enum Command: Sendable, Equatable {
   case recordsExport(batch: String)
   /// Gives the line a new signing key; `reason` goes on record.
   case recordsRotateKey(reason: String)
+  /// Tells all contacts of containment cases a test.
+  case containmentTestAlert
+  /// Lists the units that a case affects; with `file` all of them go into the file that travels beside it.
+  case containmentUnits(id: String, file: Bool = false)
+  /// Makes the evidence bundle of a case, into the file that travels beside it.
+  case containmentBundle(id: String)
   /// Puts the records of closed batches into an archive, of all before a batch or of all that can go.
   case recordsArchive(before: String?)
 
@@ -92,13 +98,13 @@ public enum Command: Sendable, Equatable {
   public var onlyReads: Bool {
     switch self {
     case .status, .watch, .batchReconcile, .batchShow, .batchList, .unit, .alarms, .alarmMetrics,
-      .scanners, .plcs, .plcRegisters, .recordsVerify:
+      .scanners, .plcs, .plcRegisters, .recordsVerify, .containmentUnits:
       true
     case .containment(let request): request.onlyReads
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .lineStop, .acknowledge,
       .reset, .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .challengeStart,
       .challengeCancel, .scannersTeach, .scannersTrigger, .shelve, .unshelve, .alarmOutOfService,
-      .alarmInService:
+      .alarmInService, .containmentTestAlert, .containmentBundle:
       false
     }
   }
@@ -118,13 +124,18 @@ public enum Command: Sendable, Equatable {
     switch self {
     case .batchOpen: "the serials"
     case .recordsExport: "the file for the export"
+    case .containmentUnits(_, true): "the file for the units"
+    case .containmentBundle: "the file for the bundle"
     default: nil
     }
   }
 
   /// Whether the daemon writes into the file that comes with it, instead of reading it.
   public var writesDescriptor: Bool {
-    if case .recordsExport = self { true } else { false }
+    switch self {
+    case .recordsExport, .containmentUnits, .containmentBundle: true
+    default: false
+    }
   }
 
   private enum Word: String, Codable {
@@ -163,6 +174,9 @@ public enum Command: Sendable, Equatable {
     case recordsExport = "records export"
     case recordsRotateKey = "records rotate-key"
     case recordsArchive = "records archive"
+    case containmentTestAlert = "containment test-alert"
+    case containmentUnits = "containment units"
+    case containmentBundle = "containment bundle"
   }
 
   private var word: Word {
@@ -200,6 +214,9 @@ public enum Command: Sendable, Equatable {
     case .recordsExport: .recordsExport
     case .recordsRotateKey: .recordsRotateKey
     case .recordsArchive: .recordsArchive
+    case .containmentTestAlert: .containmentTestAlert
+    case .containmentUnits: .containmentUnits
+    case .containmentBundle: .containmentBundle
     }
   }
 }
@@ -208,7 +225,7 @@ extension Command: Codable {
   private enum Key: String, CodingKey {
     case command, id, gtin, lot, expiry, reason, serial, scan, occurrence, comment, station,
       details,
-      minutes
+      minutes, file
     case printOrder = "print_order"
   }
 
@@ -238,9 +255,9 @@ extension Command: Codable {
       return
     }
     let prefix = "\(Word.containment.rawValue) "
-    if name.hasPrefix(prefix) {
+    if name.hasPrefix(prefix),
       let word = ContainmentRequest.Word(rawValue: String(name.dropFirst(prefix.utf8.count)))
-      guard let word else { throw UnknownCommand(name: name) }
+    {
       self = .containment(try ContainmentRequest(word, from: decoder))
       return
     }
@@ -291,6 +308,11 @@ extension Command: Codable {
       case .recordsExport: .recordsExport(batch: try text(.id))
       case .recordsRotateKey: .recordsRotateKey(reason: try text(.reason))
       case .recordsArchive: .recordsArchive(before: try optionalText(.id))
+      case .containmentTestAlert: .containmentTestAlert
+      case .containmentUnits:
+        .containmentUnits(
+          id: try text(.id), file: try fields.decodeIfPresent(Bool.self, forKey: .file) ?? false)
+      case .containmentBundle: .containmentBundle(id: try text(.id))
       }
   }
 
@@ -300,8 +322,11 @@ extension Command: Codable {
     try fields.encode(words, forKey: .command)
     switch self {
     case .status, .batchList, .lineRelease, .alarms, .alarmMetrics, .scanners, .plcs,
-      .plcRegisters, .recordsVerify:
+      .plcRegisters, .recordsVerify, .containmentTestAlert:
       break
+    case .containmentUnits(let id, let file):
+      try fields.encode(id, forKey: .id)
+      if file { try fields.encode(file, forKey: .file) }
     case .watch(let details):
       if details { try fields.encode(details, forKey: .details) }
     case .batchOpen(let id, let gtin, let lot, let expiry, let printOrder):
@@ -331,7 +356,7 @@ extension Command: Codable {
       try fields.encode(occurrence, forKey: .occurrence)
       try fields.encodeIfPresent(comment, forKey: .comment)
     case .reset(let id), .recordsExport(let id), .scannersTeach(let id), .unshelve(let id),
-      .alarmInService(let id), .scannersTrigger(let id):
+      .alarmInService(let id), .scannersTrigger(let id), .containmentBundle(let id):
       try fields.encode(id, forKey: .id)
     case .containment(let request): try request.encode(to: encoder)
     case .shelve(let id, let minutes, let reason):

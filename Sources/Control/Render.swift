@@ -562,6 +562,13 @@ public struct Render: Sendable {
     if let wrong = reply.firstWrong {
       return [colour(.red, "The export does NOT hold."), "  \(plain(wrong, 4096))"]
     }
+    if let id = reply.caseID {
+      return [
+        "\(colour(.green, "The bundle holds:")) case \(plain(id)), \(number(reply.records)) records, "
+          + "\(number(reply.files)) files.",
+        reply.signedBy.map { "  signed by  \(plain($0))" } ?? "  It is not signed.",
+      ]
+    }
     return [
       "\(colour(.green, "The export holds:")) batch \(plain(reply.batch)), \(number(reply.records)) records, "
         + "\(number(reply.files)) files, \(number(reply.signedHeads)) signed heads.",
@@ -660,7 +667,7 @@ public struct Render: Sendable {
   }
 
   /// A sentence as it begins and ends on screen, whoever worded it.
-  private func sentence(_ text: String, end: String) -> String {
+  func sentence(_ text: String, end: String) -> String {
     var text = plain(text, 4096)
     if text.last == ".", end == ":" { text.removeLast() }
     if let last = text.last, !".:!?…".contains(last) { text += end }

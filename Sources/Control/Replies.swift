@@ -1078,6 +1078,8 @@ public struct ExportCheckReply: Sendable, Equatable, Codable {
   public var holds: Bool
   /// The batch, empty where nothing says it.
   public var batch: String
+  /// The case of a bundle, null for the export of a batch.
+  public var caseID: String?
   /// How many records the chain holds for.
   public var records: Int
   /// How many files are those that were exported.
@@ -1091,9 +1093,10 @@ public struct ExportCheckReply: Sendable, Equatable, Codable {
 
   /// Makes a reply.
   public init(
-    batch: String, records: Int, files: Int, signedHeads: Int, signedBy: String?,
-    firstWrong: String? = nil
+    batch: String, caseID: String? = nil, records: Int, files: Int, signedHeads: Int,
+    signedBy: String?, firstWrong: String? = nil
   ) {
+    self.caseID = caseID
     holds = firstWrong == nil
     self.batch = batch
     self.records = records
@@ -1105,6 +1108,7 @@ public struct ExportCheckReply: Sendable, Equatable, Codable {
 
   private enum CodingKeys: String, CodingKey {
     case holds, batch, records, files
+    case caseID = "case"
     case signedHeads = "signed_heads"
     case signedBy = "signed_by"
     case firstWrong = "first_wrong"
@@ -1210,6 +1214,12 @@ public enum CommandReply: Sendable, Equatable, Encodable {
   case containment(CaseReply)
   /// To `containment list`.
   case containments([CaseReply])
+  /// To `containment test-alert`.
+  case alertTest(AlertTestReply)
+  /// To `containment units`.
+  case caseUnits(CaseUnitsReply)
+  /// To `containment bundle`.
+  case bundled(BundleReply)
 
   /// Encodes the reply that it holds, without a wrapping of its own.
   public func encode(to encoder: any Encoder) throws {
@@ -1229,6 +1239,9 @@ public enum CommandReply: Sendable, Equatable, Encodable {
     case .exported(let reply): try reply.encode(to: encoder)
     case .containment(let reply): try reply.encode(to: encoder)
     case .containments(let reply): try reply.encode(to: encoder)
+    case .alertTest(let reply): try reply.encode(to: encoder)
+    case .caseUnits(let reply): try reply.encode(to: encoder)
+    case .bundled(let reply): try reply.encode(to: encoder)
     }
   }
 }

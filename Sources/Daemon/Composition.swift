@@ -26,12 +26,15 @@ final class Composition: Sendable {
   private let started: Configuration
   private let layouts: [String: Layouts]
   private let roles: Mutex<Roles>
+  /// What was loaded last.
+  private let current: Mutex<Configuration>
   private let logger: Logger
 
   init(path: String, configuration: Configuration, layouts: [String: Layouts]) throws {
     self.path = path
     started = configuration
     self.layouts = layouts
+    current = Mutex(configuration)
     logger = ServiceManager.logger(identifier: "linewardd")
     roles = Mutex(try Composition.roles(of: configuration))
   }
@@ -68,12 +71,23 @@ final class Composition: Sendable {
     let courier = HeadCourier(
       logger: logger, destinations: Composition.headDestinations(configuration),
       tell: { loopBox.send($0) })
+    let alerter = Alerter(
+      logger: logger, contacts: configuration.contacts, alerting: configuration.alerting,
+      ask: { body in loopBox.send(.look { body(Alerter.Basis($0)) }) },
+      tell: { loopBox.send(.event(.containment($0))) })
+    let checkBox = Mutex<SystemCheck?>(nil)
     let loop = LineLoop(
       recovery: recovery, frames: frames, plcRings: links.all.map(\.events), printRing: printRing,
       recover: { () throws(StorageFault) in try Composition.recover(configuration, logger) },
       post: { station, order in
         linkOfStation[station].post(StationOrder(station: UInt16(station), order: order))
-      }, secondStop: { secondStop?.take() }, notices: { notices.write($0) },
+      }, secondStop: { secondStop?.take() },
+      containment: { order in
+        switch order {
+        case .alert(let number, let escalation): alerter.alert(number, escalation)
+        case .snapshot(let number): checkBox.withLock { $0 }?.take(number)
+        }
+      }, notices: { notices.write($0) },
       heads: { courier.send($0) })
     loopBox.set(loop)
     let wedges = Composition.wedges(configuration, layouts)
@@ -81,6 +95,16 @@ final class Composition: Sendable {
       configuration.scanners.map { Composition.scannerSettings($0, wedge: wedges[$0.name]) },
       frames: frames,
       wake: { loop.bell.ring() })
+
+    let check = SystemCheck(
+      .init(
+        directory: configuration.storage.directory, minFree: configuration.storage.minFree,
+        path: path, configuration: { self.current.withLock { $0 } },
+        scanners: { Composition.scannerReplies(configuration, bank) },
+        plcs: { Composition.plcReplies(configuration, links, $0) },
+        registers: { Composition.registersReplies(configuration, links) }),
+      look: { loop.send(.look($0)) }, tell: { loop.send(.event(.containment($0))) })
+    checkBox.withLock { $0 = check }
 
     let feed = configuration.printFeed.map {
       PrintFeed(
@@ -97,7 +121,9 @@ final class Composition: Sendable {
       roles: { self.roles.withLock { $0 } },
       scanners: { Composition.scannerReplies(configuration, bank) }, wedges: wedges, bank: bank,
       plcs: { Composition.plcReplies(configuration, links, $0) },
-      registers: { Composition.registersReplies(configuration, links) })
+      registers: { Composition.registersReplies(configuration, links) },
+      cases: CaseDesk(
+        loop: loop, directory: configuration.storage.directory, alerter: alerter))
     let status = StatusFeed { desk.status($0) }
     let server: ControlServer
     do throws(ControlServer.SocketError) {
@@ -145,7 +171,10 @@ final class Composition: Sendable {
       throw ExitCode(73)
     }
 
-    for remark in configuration.remarks { logger.warning("\(path): \(remark)") }
+    for remark in configuration.remarks + configuration.contactRemarks {
+      logger.warning("\(path): \(remark)")
+    }
+    alerter.start()
     loop.start()
     for link in links.all where !link.start() {
       logger.critical("no thread for a PLC link: the machine is out of resources")
@@ -182,7 +211,7 @@ final class Composition: Sendable {
     keeper.start()
     let watchdog = watchdog(loop: loop, links: links.all, bank: bank, feed: feed)
     watchdog?.start()
-    waitForSignals { self.reload(loop: loop) }
+    waitForSignals { self.reload(loop: loop, alerter: alerter) }
 
     ServiceManager.stopping()
     logger.notice("Lineward ends", metadata: ["message-id": "\(MessageID.stopping.text)"])
@@ -200,6 +229,7 @@ final class Composition: Sendable {
     feed?.stop()
     watchdog?.stop()
     loop.stop()
+    alerter.stop()
     courier.stop(seconds: 5)
     if let end = loop.end { keeper.saveAtRest(end) }
     notices.drain()
@@ -439,7 +469,7 @@ final class Composition: Sendable {
   /// Loads the configuration anew.
   ///
   /// Whatever is wrong with it, the daemon goes on with what it has.
-  private func reload(loop: LineLoop) {
+  private func reload(loop: LineLoop, alerter: Alerter) {
     ServiceManager.reloading()
     defer { ServiceManager.ready(status: "line \(started.line.id) is watched") }
     let refused: Logger.Metadata = ["message-id": "\(MessageID.configurationRefused.text)"]
@@ -473,7 +503,10 @@ final class Composition: Sendable {
       ) { result in
         switch result {
         // All of a file or nothing of it: roles change only once the rest is on disk.
-        case .done: self.roles.withLock { $0 = newRoles }
+        case .done:
+          self.roles.withLock { $0 = newRoles }
+          self.current.withLock { $0 = new }
+          alerter.use(new)
         case .refused(let reason, _), .unknown(let reason), .notPermitted(let reason),
           .storageFault(let reason):
           logger.error(
@@ -524,7 +557,9 @@ private final class LoopBox: Sendable {
 
   var turns: UInt64 { loop.withLock { $0 }?.turns ?? 0 }
 
-  func send(_ event: LineEvent) { _ = loop.withLock { $0 }?.send(.event(event)) }
+  func send(_ event: LineEvent) { _ = send(.event(event)) }
+
+  func send(_ letter: LineLoop.Mail) -> Bool { loop.withLock { $0 }?.send(letter) ?? false }
 
   func ring() { loop.withLock { $0 }?.bell.ring() }
 

@@ -26,6 +26,7 @@ final class ControlDesk: Sendable {
   private let bank: ScannerBank
   private let plcs: @Sendable (LineStatus) -> [PLCReply]
   private let registers: @Sendable () -> [RegistersReply]
+  private let cases: CaseDesk
   /// Batches are imported one after the other: each needs the number and the serials of those before.
   private let importing = DispatchQueue(label: "lineward.import", qos: .utility)
   /// What the core holds is put into words here.
@@ -40,8 +41,9 @@ final class ControlDesk: Sendable {
     roles: @escaping @Sendable () -> Roles,
     scanners: @escaping @Sendable () -> [ScannerReply], wedges: [String: Wedge], bank: ScannerBank,
     plcs: @escaping @Sendable (LineStatus) -> [PLCReply],
-    registers: @escaping @Sendable () -> [RegistersReply]
+    registers: @escaping @Sendable () -> [RegistersReply], cases: CaseDesk
   ) {
+    self.cases = cases
     self.loop = loop
     self.signing = signing
     self.hasPrintFeed = hasPrintFeed
@@ -180,6 +182,14 @@ final class ControlDesk: Sendable {
       export(batch, to: descriptor, peer, responder)
     case .recordsRotateKey(let reason): rotateKey(reason: reason, peer, responder)
     case .recordsArchive(let batch): archive(before: batch, peer, responder)
+    case .containmentTestAlert: cases.test(peer, responder)
+    case .containmentUnits(let id, _): cases.units(id, file: descriptor, on: reading, responder)
+    case .containmentBundle(let id):
+      guard let descriptor else {
+        responder.finish(.failure(.usage("The file for the bundle did not come with the command.")))
+        return
+      }
+      cases.bundle(id, file: descriptor, peer, on: reading, responder)
     }
   }
 

@@ -255,27 +255,8 @@ extension HeadDestination {
   }
 
   private static func run(_ words: [String], note: String, timeout: Instant.Span) -> String? {
-    let output = clinux_memory_file(nil, 0)
-    guard output >= 0 else { return reason(-output) }
-    defer { close(output) }
-    let program = BoundedProgram(
-      words: words, environment: ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"],
-      timeout: timeout)
-    let status: Int32
-    switch program.run(input: Array(note.utf8), output: output) {
-    case .exited(0): return nil
-    case .exited(let code): status = code
-    // As a shell says it.
-    case .signalled(let signal): status = 128 + signal
-    case .killed:
-      return "it had not ended after \(timeout.nanoseconds / 1_000_000) ms, and was killed"
-    case .notStarted(let number): return "it cannot be started: \(reason(number))"
-    }
-    var said = [UInt8](repeating: 0, count: 300)
-    let count = max(0, pread(output, &said, said.count, 0))
-    let text = String(decoding: said.prefix(count), as: UTF8.self)
-      .split(whereSeparator: \.isNewline).joined(separator: " ")
-    return "it ended with \(status)\(text.isEmpty ? "" : ": \(text)")"
+    BoundedProgram(words: words, environment: BoundedProgram.environment, timeout: timeout)
+      .report(input: Array(note.utf8)).failure
   }
 
   private static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }

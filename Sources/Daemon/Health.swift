@@ -1,10 +1,12 @@
 internal import Configuration
 internal import Control
 internal import Devices
+internal import Dispatch
 internal import Journal
 internal import Line
 internal import PLCLink
 internal import Records
+internal import Synchronization
 
 // What devices and records say of themselves, in the words of the control socket and the journal.
 
@@ -70,12 +72,19 @@ extension Composition {
 
   /// Both blocks of every station, as the PLCs have them now; for a queue of its own, since links are waited for.
   static func registersReplies(_ configuration: Configuration, _ links: Links) -> [RegistersReply] {
-    var found: [UInt16: StationRegisters] = [:]
+    // Beside each other: one that does not answer takes its time from no other.
+    let gathered = Mutex<[UInt16: StationRegisters]>([:])
+    let reads = DispatchGroup()
     for link in links.all {
-      for station in link.registers(within: registersWait) ?? [] {
-        found[station.station] = station
+      DispatchQueue(label: "lineward.registers").async(group: reads) {
+        let stations = link.registers(within: registersWait) ?? []
+        gathered.withLock { found in
+          for station in stations { found[station.station] = station }
+        }
       }
     }
+    reads.wait()
+    let found = gathered.withLock { $0 }
     return configuration.stations.enumerated().map { index, station in
       let seen = found[UInt16(index)]
       return RegistersReply(

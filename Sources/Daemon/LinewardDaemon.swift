@@ -89,7 +89,9 @@ public struct LinewardDaemon: ParsableCommand {
       throw ExitCode(78)
     }
     if checkConfig {
-      for remark in loaded.remarks { FileHandle.standardError("linewardd: \(config): \(remark)\n") }
+      for remark in loaded.remarks + loaded.contactRemarks {
+        FileHandle.standardError("linewardd: \(config): \(remark)\n")
+      }
       print("\(config): the configuration is good")
       return
     }

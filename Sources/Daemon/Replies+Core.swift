@@ -212,6 +212,29 @@ extension ExportReply {
   }
 }
 
+extension CaseUnitsReply {
+  init(_ id: String, _ counts: CaseUnits.Counts, _ shown: [CaseUnit]) {
+    self.init(
+      caseID: id, units: counts.units, serials: counts.serials, found: counts.found,
+      others: counts.others, unlisted: counts.unlisted, remarks: counts.remarks,
+      shown: shown.map {
+        Unit(
+          batch: $0.batch, gtin: $0.gtin, serial: $0.serial, unit: Int($0.unit),
+          station: $0.station, verdict: Int($0.verdict), at: WallTime.text(milliseconds: $0.at),
+          outcome: Int($0.outcome), state: $0.state?.word ?? "", hold: $0.hold,
+          scannedIn: $0.isScanned)
+      })
+  }
+}
+
+extension BundleReply {
+  init(_ summary: BundleSummary) {
+    self.init(
+      caseID: summary.caseID, records: summary.records, units: summary.units.units,
+      manifest: summary.manifest, signed: summary.isSigned, leftOut: summary.leftOut)
+  }
+}
+
 extension ExportProblem {
   /// The answer for the control socket; the client knows the folder and words what is about it.
   var failure: Failure {
@@ -226,6 +249,8 @@ extension ExportProblem {
         message: "The disk that the export goes to is full.")
     case .unwritable(let reason): .badInput("The export cannot be written: \(reason).")
     case .abandoned: .busy("The export was abandoned.")
+    case .unrecorded:
+      .storageFault("That it was made could not be put on record, so nothing was handed over.")
     }
   }
 }

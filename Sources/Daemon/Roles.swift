@@ -89,8 +89,10 @@ public struct Roles: Sendable {
     case .batchOpen, .batchStart, .batchPause, .batchClose, .lineRelease, .acknowledge,
       .challengeStart, .challengeCancel:
       [.operator, .supervisor]
-    case .recordsExport, .recordsRotateKey, .recordsArchive: [.quality, .supervisor]
-    case .lineStop: Set(Role.allCases)
+    case .recordsExport, .recordsRotateKey, .recordsArchive, .containmentBundle:
+      [.quality, .supervisor]
+    case .lineStop, .containmentUnits: Set(Role.allCases)
+    case .containmentTestAlert: [.supervisor, .quality, .maintenance]
     case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
       [.operator, .supervisor, .quality]

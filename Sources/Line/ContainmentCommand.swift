@@ -15,6 +15,9 @@ public enum ContainmentCommand: Sendable {
   case scan(id: String, serial: [UInt8], gtin: String?, raw: [UInt8])
   /// Closes it.
   case close(id: String, reason: String)
+  /// Puts on record that a bundle of its evidence is made; `sha256` nil: it begins, and nothing of it is written yet,
+  /// otherwise that of its manifest.
+  case bundle(id: String, sha256: String?)
 }
 
 /// What a case asks of the daemon, away from the line loop.
@@ -27,9 +30,12 @@ public enum ContainmentOrder: Sendable, Hashable {
 
 /// What became of it.
 public enum ContainmentEvent: Sendable {
-  /// A contact was told by one of its ways, or the attempt failed; `isLast`: no other one follows.
+  /// A contact was told by one of its ways of a moment of the case, or the attempt failed; `isLast`: no other one follows.
   case told(
-    number: UInt32, contact: String, way: String, attempt: Int, failure: String?, isLast: Bool)
+    number: UInt32, contact: String, way: String, of: ContainmentCase.Escalation, attempt: Int,
+    failure: String?, isLast: Bool)
+  /// Something that belongs to a case.
+  case noted(number: UInt32, text: String)
   /// Evidence for a step.
   case evidence(number: UInt32, step: Playbook.Meaning, title: String, bytes: [UInt8])
 }

@@ -51,7 +51,7 @@ extension LineController {
     case .caseClosed: change = .closed(reason: record.detail)
     case .caseNoted: change = .noted(record.detail)
     case .caseNotified:
-      change = .noted("\(text.split(separator: "\t").joined(separator: ", ")): \(record.detail)")
+      change = .told(key: text, attempt: Int(record.unit), failed: record.code != 0)
     case .caseClock:
       if let clock = CaseClock(text: text) {
         cases.apply(record.number, .clock(clock), by: record.actor, at: wall)
@@ -291,13 +291,16 @@ extension LineController {
 
   mutating func containment(_ event: ContainmentEvent) {
     switch event {
-    case .told(let number, let contact, let way, let attempt, let failure, let isLast):
+    case .told(
+      let number, let contact, let way, let escalation, let attempt, let failure, let isLast):
       guard cases[number]?.isOpen == true else { return }
       let last = isLast && failure != nil ? "; given up" : ""
       emit(
         Record(
           .caseNotified, unit: UInt16(clamping: attempt), code: failure == nil ? 0 : 1,
-          number: number, raw: Array("\(contact)\t\(way)".utf8),
+          number: number,
+          raw: Array(
+            ContainmentCase.Telling.key(contact: contact, way: way, of: escalation).utf8),
           detail: failure.map { "attempt \(attempt) failed: \($0)\(last)" } ?? "told"))
       if failure != nil, isLast {
         raise(
@@ -307,6 +310,9 @@ extension LineController {
       } else if failure == nil {
         endAlarm(.contactNotReached, place: contact)
       }
+    case .noted(let number, let text):
+      guard cases[number]?.isOpen == true else { return }
+      emit(Record(.caseNoted, number: number, detail: text))
     case .evidence(let number, let meaning, let title, let bytes):
       guard let found = cases[number], found.isOpen,
         let step = found.playbook.index(of: meaning.rawValue)
@@ -339,6 +345,7 @@ extension LineController {
     case .scan(let name, let serial, let gtin, let raw):
       scanIn(id, name, serial: serial, gtin: gtin, raw: raw, actor: actor)
     case .close(let name, let reason): closeCase(id, name, reason: reason, actor: actor)
+    case .bundle(let name, let sha256): bundle(id, name, sha256: sha256, actor: actor)
     }
   }
 
@@ -548,6 +555,34 @@ extension LineController {
     finish(id, "\(text) is in; scanned in: \(cases[found.number]?.scanned.count ?? 0)")
   }
 
+  /// Nothing leaves without a record of who took it.
+  ///
+  /// While the step is open that gathers documents, the bundle is evidence for it; later it is not, because new evidence
+  /// would take signatures their meaning.
+  private mutating func bundle(_ id: UInt64, _ name: String, sha256: String?, actor: String) {
+    guard let found = cases.find(name) else {
+      _ = withCase(id, "containment bundle", name, actor: actor) { _ in nil }
+      return
+    }
+    if let sha256, found.isOpen,
+      let step = found.playbook.index(of: Playbook.Meaning.gather.rawValue),
+      found.done[step] == nil
+    {
+      emit(
+        Record(
+          .caseEvidence, code: UInt16(step + 1), number: found.number,
+          raw: Array("manifest sha256 \(sha256)\n".utf8), actor: actor,
+          detail: "evidence bundle made by \(actor)"))
+    } else {
+      let what = sha256.map { "manifest sha256 \($0)" } ?? "begun"
+      emit(
+        Record(
+          .exported, number: found.number, actor: actor,
+          detail: "bundle of case \(found.id), \(what)"))
+    }
+    finish(id, "the bundle of case \(found.id) is on record")
+  }
+
   private mutating func closeCase(_ id: UInt64, _ name: String, reason: String, actor: String) {
     guard
       let found = withCase(
@@ -555,6 +590,11 @@ extension LineController {
     else { return }
     emit(Record(.caseClosed, number: found.number, actor: actor, detail: reason))
     if let kind = LineController.alarm(of: found.escalation) { endAlarm(kind, place: found.id) }
+    // Nobody runs any more after a contact whom no other case has told.
+    let others = Set(cases.open.flatMap(\.contactsTold))
+    for contact in found.contactsTold.subtracting(others).sorted() {
+      endAlarm(.contactNotReached, place: contact)
+    }
     notice(.containment, .notice, "case \(found.id) closed by \(actor): \(reason)")
     let rest = cases.open.filter(\.holdsRelease).map(\.id)
     finish(

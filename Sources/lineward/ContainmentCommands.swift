@@ -14,7 +14,8 @@ struct ContainmentCommands: ParsableCommand {
       """,
     subcommands: [
       List.self, Show.self, Open.self, Complete.self, Answer.self, Narrow.self, Scan.self,
-      Sign.self, Close.self,
+      Sign.self, Close.self, ContainmentUnits.self, ContainmentBundle.self,
+      ContainmentTestAlert.self,
     ])
 
   /// `containment list`.

@@ -120,7 +120,7 @@ extension RecordsCommands {
       }
       progress.clear()
       let reply = ExportCheckReply(
-        batch: report.batch, records: report.records, files: report.files,
+        batch: report.batch, caseID: report.caseID, records: report.records, files: report.files,
         signedHeads: report.heads, signedBy: report.signedBy, firstWrong: report.firstWrong)
       Output.lines(
         options.json
@@ -185,7 +185,7 @@ extension ExportFolder {
     let sentence = sentence(for: problem)
     return switch problem {
     case .noSuchBatch, .archived: .notFound(sentence)
-    case .records: .storageFault(sentence)
+    case .records, .unrecorded: .storageFault(sentence)
     case .full, .abandoned: .refused(sentence)
     case .unwritable: .badInput(sentence)
     }

@@ -15,6 +15,9 @@ struct File {
     ("station", [("name", "\"unit-1\""), ("scanner", "\"camera-1\""), ("plc", "\"plc-1\"")]),
   ]
 
+  /// What a table needs that no file needs.
+  static let needed = ["contact": [("name", "\"anna\""), ("role", "\"quality\"")]]
+
   /// The least file with some keys otherwise: a path and its value as TOML, nil leaves the key out; `more` comes behind.
   init(_ changes: [(path: String, value: String?)] = [], more: String = "") {
     var tables = File.least
@@ -23,7 +26,7 @@ struct File {
       let table =
         tables.firstIndex { $0.table == parts[0] }
         ?? {
-          tables.append((parts[0], []))
+          tables.append((parts[0], File.needed[parts[0]] ?? []))
           return tables.count - 1
         }()
       tables[table].keys.removeAll { $0.0 == parts[1] }

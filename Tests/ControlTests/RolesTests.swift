@@ -49,7 +49,9 @@ struct RolesTests {
       #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
     case .containment(.narrow): #expect(allowed == ["quinn", "root"])
     case .containment(.close): #expect(allowed == ["sofia", "quinn", "root"])
-    case .lineStop: #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
+    case .containmentTestAlert: #expect(allowed == ["mika", "sofia", "quinn", "root"])
+    case .lineStop, .containmentUnits:
+      #expect(allowed == ["olga", "mika", "sofia", "quinn", "root"])
     case .reset, .scannersTeach, .scannersTrigger, .alarmOutOfService, .alarmInService:
       #expect(allowed == ["mika", "sofia", "root"])
     case .shelve, .unshelve: #expect(allowed == ["sofia", "quinn", "root"])
@@ -57,7 +59,7 @@ struct RolesTests {
     case .serial(.sample, _, _, _, _), .serial(.scrap, _, _, _, _),
       .serial(.giveBack, _, _, _, _), .serial(.hold, _, _, _, _):
       #expect(allowed == ["olga", "sofia", "quinn", "root"])
-    case .serial, .recordsExport, .recordsRotateKey, .recordsArchive:
+    case .serial, .recordsExport, .recordsRotateKey, .recordsArchive, .containmentBundle:
       #expect(allowed == ["sofia", "quinn", "root"])
     case let command where command.onlyReads: #expect(allowed == peers.map(\.name))
     default: #expect(allowed == ["olga", "sofia", "root"])

@@ -45,6 +45,8 @@ struct WireTests {
     .containment(.scan(id: "C3", scan: "]d20109506000134352217QK2M9XA", gtin: nil)),
     .containment(.sign(id: "C3", meaning: "reviewed")),
     .containment(.close(id: "C3", reason: "found and destroyed")),
+    .containmentTestAlert, .containmentUnits(id: "C3"), .containmentUnits(id: "C3", file: true),
+    .containmentBundle(id: "C3"),
     .challengeCancel(station: "unit-1", reason: "wrong packs"),
     .recordsRotateKey(reason: "yearly"), .recordsArchive(before: nil),
     .recordsArchive(before: "B-7"),

@@ -436,8 +436,8 @@ struct ContainmentTests {
       rig.step(
         .containment(
           .told(
-            number: 1, contact: "M. Weber", way: "mail", attempt: 1, failure: failure,
-            isLast: isLast)))
+            number: 1, contact: "M. Weber", way: "mail", of: .none, attempt: 1,
+            failure: failure, isLast: isLast)))
     }
     tell("no answer", isLast: false)
     #expect(rig.alarm(.contactNotReached) == nil)

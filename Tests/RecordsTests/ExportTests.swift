@@ -97,7 +97,7 @@ import Testing
     return rows.dropLast().map { Dictionary(uniqueKeysWithValues: zip(head, $0)) }
   }
 
-  private static func jsonLines(_ text: String) throws -> [[String: String]] {
+  static func jsonLines(_ text: String) throws -> [[String: String]] {
     try text.split(separator: "\n").map { line in
       let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
       return try #require(object).mapValues { $0 is NSNull ? "" : "\($0)" }

@@ -9,6 +9,10 @@
 // A file in memory with these bytes, to be read from its beginning.
 int clinux_memory_file(const void *bytes, size_t count);
 
+// An empty file in memory that never holds more than so many bytes: a program that writes more gets EPERM. Its position,
+// which is shared with the program, says how much was written.
+int clinux_bounded_file(size_t count);
+
 // Starts a program, no shell between, as the leader of a process group of its own, in /, with nothing of this process
 // but the three descriptors: its standard input, and one for both outputs. Returns its process number.
 int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int input, int output);

@@ -52,7 +52,7 @@ struct ReportPage {
     return page + "</body>\n</html>\n"
   }
 
-  private static let style = """
+  static let style = """
     @page { size: A4; margin: 15mm 12mm; }
     body { font: 10pt/1.35 sans-serif; color: #000; max-width: 186mm; margin: 1em auto; }
     h1 { font-size: 16pt; margin: 0 0 .5em; } h2 { font-size: 12pt; margin: 1.4em 0 .4em; break-after: avoid; }

@@ -4,8 +4,10 @@ internal import Glibc
 
 /// What the check of an exported folder found.
 public struct ExportCheckReport: Sendable, Hashable {
-  /// The batch, empty when the manifest could not be read.
+  /// The batch, empty when the manifest could not be read, and for the bundle of a case.
   public var batch = ""
+  /// The case of a bundle, such as `C3`; nil for the export of a batch.
+  public var caseID: String?
   /// How many records the chain holds for.
   public var records = 0
   /// How many files are those of the manifest.
@@ -34,13 +36,19 @@ public enum ExportCheck {
   ) -> ExportCheckReport {
     var report = ExportCheckReport()
     do throws(Wrong) {
-      let manifest = try manifest(in: folder)
-      report.batch = manifest.batch.id
+      let listed = try listed(in: folder)
+      report.caseID = listed.caseID
+      let manifest = listed.caseID == nil ? try manifest(in: folder) : nil
+      report.batch = manifest?.batch.id ?? ""
       let stored = try storedKeys(in: folder, allowUnsigned: allowUnsigned)
       report.signedBy = try checkSignature(
         in: folder, keys: keys.isEmpty ? Array(stored.prefix(1)) : keys,
         allowUnsigned: allowUnsigned)
-      report.files = try checkFiles(of: manifest, in: folder)
+      report.files = try checkFiles(of: listed, in: folder)
+      guard let manifest else {
+        try checkRecords(of: listed, in: folder, report: &report, progress: progress)
+        return report
+      }
       let heads = try heads(in: folder, keys: keys + stored)
       try checkChain(of: manifest, in: folder, heads: heads, report: &report, progress: progress)
     } catch {
@@ -52,7 +60,7 @@ public enum ExportCheck {
   /// The first file that is not what the manifest says, a sentence; nil when all are.
   static func firstWrongFile(in folder: String) -> String? {
     do throws(Wrong) {
-      _ = try checkFiles(of: manifest(in: folder), in: folder)
+      _ = try checkFiles(of: listed(in: folder), in: folder)
       return nil
     } catch {
       return error.sentence
@@ -75,15 +83,26 @@ public enum ExportCheck {
     }
   }
 
-  private static func manifest(in folder: String) throws(Wrong) -> ExportManifest {
+  private static func decoded<Manifest: Decodable>(
+    _ type: Manifest.Type, in folder: String
+  ) throws(Wrong) -> Manifest {
     let data = try contents(of: ExportManifest.name, in: folder)
-    let manifest: ExportManifest
     do {
-      manifest = try JSONDecoder().decode(ExportManifest.self, from: data)
+      return try JSONDecoder().decode(type, from: data)
     } catch {
       throw Wrong(sentence: "\(ExportManifest.name) is no manifest of an export.")
     }
-    guard manifest.version == ExportManifest.version,
+  }
+
+  private static func manifest(in folder: String) throws(Wrong) -> ExportManifest {
+    try decoded(ExportManifest.self, in: folder)
+  }
+
+  private static func listed(in folder: String) throws(Wrong) -> FileManifest {
+    let manifest = try decoded(FileManifest.self, in: folder)
+    guard
+      manifest.version
+        == (manifest.caseID == nil ? ExportManifest.version : BundleManifest.version),
       manifest.recordEncoding == Int(RecordEncoder.version)
     else {
       throw Wrong(
@@ -132,7 +151,7 @@ public enum ExportCheck {
   }
 
   private static func checkFiles(
-    of manifest: ExportManifest, in folder: String
+    of manifest: FileManifest, in folder: String
   ) throws(Wrong) -> Int {
     for file in manifest.files {
       guard ExportFolder.isPlain(file.name) else {
@@ -229,6 +248,50 @@ public enum ExportCheck {
     var actor: String
     var detail: String
     var hash: String
+    /// In a bundle, whose records are not all of a range.
+    var before: String?
+  }
+
+  /// Holds each record of a bundle against its hash, which is taken over the record and the hash before it.
+  private static func checkRecords(
+    of manifest: FileManifest, in folder: String, report: inout ExportCheckReport,
+    progress: (Int, Int) -> Void
+  ) throws(Wrong) {
+    let name = ExportManifest.recordsName
+    var held: [UInt8] = []
+    var last: Int64 = 0
+    try blocks(of: name, in: folder) { (bytes) throws(Wrong) in
+      held += bytes
+      var start = 0
+      while let end = held[start...].firstIndex(of: 0x0A) {
+        let line = try decoded(held[start..<end], name: "after record \(last)")
+        guard line.sequence > last, let before = line.before,
+          let hash = ChainHash(hexadecimal: before)
+        else { throw Wrong(sentence: "\(name): the line after record \(last) is no record.") }
+        var chain = Chain(after: hash, first: line.sequence, heads: [:])
+        try chain.take(line)
+        last = line.sequence
+        report.records += 1
+        start = end + 1
+      }
+      held.removeFirst(start)
+      progress(report.records, manifest.records)
+    }
+    guard held.isEmpty, report.records == manifest.records else {
+      throw Wrong(
+        sentence: "\(name) has \(report.records) records, not \(manifest.records) as "
+          + "\(ExportManifest.name) says.")
+    }
+  }
+
+  private static func decoded(
+    _ bytes: ArraySlice<UInt8>, name: String
+  ) throws(Wrong) -> RecordLine {
+    do {
+      return try JSONDecoder().decode(RecordLine.self, from: Data(bytes))
+    } catch {
+      throw Wrong(sentence: "\(ExportManifest.recordsName): the line \(name) is no record.")
+    }
   }
 
   private static func checkChain(
@@ -287,13 +350,11 @@ public enum ExportCheck {
     var hash: ChainHash { encoder.hash }
 
     mutating func take(_ bytes: ArraySlice<UInt8>) throws(Wrong) {
+      try take(decoded(bytes, name: "of record \(next)"))
+    }
+
+    mutating func take(_ line: RecordLine) throws(Wrong) {
       let name = ExportManifest.recordsName
-      let line: RecordLine
-      do {
-        line = try JSONDecoder().decode(RecordLine.self, from: Data(bytes))
-      } catch {
-        throw Wrong(sentence: "\(name): the line of record \(next) is no record.")
-      }
       guard line.sequence == next else {
         throw Wrong(
           sentence: "\(name): record \(next) is missing; record \(line.sequence) stands there.")

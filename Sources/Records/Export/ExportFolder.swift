@@ -103,6 +103,7 @@ public final class ExportFolder {
         + "Free space, or export to another disk."
     case .unwritable(let reason): "The export cannot be written to the folder \(path): \(reason)."
     case .abandoned: "The export was abandoned."
+    case .unrecorded: "That it was made could not be put on record, so nothing was handed over."
     }
   }
 

@@ -14,6 +14,8 @@ public enum ExportProblem: Error, Sendable, Hashable {
   case unwritable(String)
   /// Nobody waits for it any more.
   case abandoned
+  /// It could not be put on record, so it does not leave.
+  case unrecorded
 
   static func system(_ number: Int32) -> ExportProblem {
     switch number {

@@ -39,7 +39,10 @@ struct RecordLines {
   }
 
   /// The line of JSON, with its line feed.
-  var json: [UInt8] {
+  var json: [UInt8] { json(after: nil) }
+
+  /// The same, with the hash before it where the record before is not in the line above.
+  func json(after before: ChainHash?) -> [UInt8] {
     var bytes: [UInt8] = [UInt8(ascii: "{")]
     for (column, cell) in zip(RecordLines.columns, cells) {
       if bytes.count > 1 { bytes.append(UInt8(ascii: ",")) }
@@ -50,6 +53,10 @@ struct RecordLines {
       case .text(let text): ExportText.json(text, to: &bytes)
       case .none: bytes += "null".utf8
       }
+    }
+    if let before {
+      bytes += ",\"before\":".utf8
+      ExportText.json(before.description, to: &bytes)
     }
     bytes += [UInt8(ascii: "}"), 0x0A]
     return bytes
