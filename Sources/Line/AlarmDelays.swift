@@ -28,7 +28,7 @@ struct AlarmDelays: Sendable {
   private var going: [Key: Instant] = [:]
   private var chatters: [Key: Chatter] = [:]
   /// Nil: not yet reckoned from the records.
-  private var shelfEnds: [Key: Instant]?
+  private(set) var shelfEnds: [Key: Instant]?
 
   /// When something becomes due.
   var deadline: Instant? {
@@ -119,15 +119,13 @@ struct AlarmDelays: Sendable {
 
   mutating func unshelve(_ key: Key) { shelfEnds?[key] = nil }
 
-  /// Takes the ends of shelvings over from the core before, or from the records where there was none.
-  mutating func reckon(_ alarms: AlarmList, before: AlarmDelays? = nil, now: Instant, wall: Int64) {
-    guard shelfEnds == nil else { return }
+  /// Takes the ends of shelvings from the records, as far as they are not known on the monotonic clock.
+  mutating func reckon(_ alarms: AlarmList, now: Instant, wall: Int64) {
     var ends: [Key: Instant] = [:]
     for alarm in alarms.listed {
       guard let shelving = alarm.shelving else { continue }
       let key = Key(kind: alarm.kind, place: alarm.place)
-      ends[key] =
-        before?.shelfEnds?[key] ?? now + .milliseconds(shelving.remaining(wall: wall))
+      ends[key] = shelfEnds?[key] ?? now + .milliseconds(shelving.remaining(wall: wall))
     }
     shelfEnds = ends
   }

@@ -132,6 +132,26 @@ extension LineController {
       && !delays.isGoing(AlarmDelays.Key(kind: kind, place: place))
   }
 
+  /// After a storage fault: causes that came or went while nothing could be recorded are recorded now.
+  ///
+  /// Who watches scanners, clock and disk has told it once and does not say it again. What is about a station the links show anew.
+  mutating func takeAlarms(of failed: LineController) {
+    delays = failed.delays
+    delays.reckon(alarms, now: now, wall: wall)
+    func isToldOnce(_ alarm: Alarm) -> Bool {
+      let definition = alarm.kind.definition
+      return alarm.causeStands && definition.ends == .withCause && !definition.latches
+        && definition.location != .station
+    }
+    for alarm in failed.alarms.active where isToldOnce(alarm) {
+      raise(alarm.kind, place: alarm.place, message: alarm.message, again: false)
+    }
+    for alarm in alarms.active
+    where isToldOnce(alarm) && !failed.alarms.stands(alarm.kind, place: alarm.place) {
+      endAlarm(alarm.kind, place: alarm.place)
+    }
+  }
+
   // MARK: Time
 
   /// So often the list is looked through for marks.
@@ -139,7 +159,7 @@ extension LineController {
 
   /// Raises, ends and unshelves what is due by `now`.
   mutating func advanceAlarms(now: Instant) {
-    delays.reckon(alarms, now: now, wall: wall)
+    if delays.shelfEnds == nil { delays.reckon(alarms, now: now, wall: wall) }
     for due in delays.takeComing(now: now) {
       recordRaised(due.key.kind, place: due.key.place, message: due.message)
     }

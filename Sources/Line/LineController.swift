@@ -452,13 +452,13 @@ extension LineController {
   public mutating func resume(after failed: LineController, now: Instant, wall: Int64) {
     self.wall = wall
     self.now = now
-    delays.reckon(alarms, before: failed.delays, now: now, wall: wall)
     adopt(failed.settings)
     scannersOnline = failed.scannersOnline
     latched.insert(StopReasons(.storageFault))
     raise(
       .storageFault, place: "", message: failed.storageFault ?? "the storage failed", again: true)
     endAlarm(.storageFault, place: "")
+    takeAlarms(of: failed)
     takePrinted(of: failed)
     // The failed core withdrew them too, but that is on no disk.
     withdrawAccepts(.storageFault, now: now)
