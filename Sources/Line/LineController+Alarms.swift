@@ -141,7 +141,7 @@ extension LineController {
     func isToldOnce(_ alarm: Alarm) -> Bool {
       let definition = alarm.kind.definition
       return alarm.causeStands && definition.ends == .withCause && !definition.latches
-        && definition.location != .station
+        && (definition.location == .scanner || definition.location == .line)
     }
     for alarm in failed.alarms.active where isToldOnce(alarm) {
       raise(alarm.kind, place: alarm.place, message: alarm.message, again: false)
