@@ -12,7 +12,7 @@ private let hasPAMWrapper = FileManager.default.fileExists(atPath: pamModules + 
   .enabled(if: hasPAMWrapper, "needs the Debian package libpam-wrapper"))
 struct PeopleProcessTests {
   /// The helper with the passwords of three logins that every Debian machine has; killed when the test ends.
-  private final class Helper {
+  final class Helper {
     let folder: Scratch
     let process = Process()
     var socket: String { folder.url.appendingPathComponent("auth.sock").path }
@@ -20,11 +20,15 @@ struct PeopleProcessTests {
       (try? String(contentsOf: folder.url.appendingPathComponent("log"), encoding: .utf8)) ?? ""
     }
 
-    init(rules: (String) -> String = Helper.matrix) throws {
+    init(
+      rules: (String) -> String = Helper.matrix,
+      logins: [(name: String, password: String)] = [
+        ("bin", "right-4711"), ("sys", "second-4711"), ("games", "shared-4711"),
+      ]
+    ) throws {
       folder = try Scratch()
       let passwords = try folder.write(
-        "passwords",
-        "bin:right-4711:lineward\nsys:second-4711:lineward\ngames:shared-4711:lineward\n")
+        "passwords", logins.map { "\($0.name):\($0.password):lineward\n" }.joined())
       let services = folder.url.appendingPathComponent("services")
       try FileManager.default.createDirectory(at: services, withIntermediateDirectories: true)
       try Data(rules(passwords).utf8).write(to: services.appendingPathComponent("lineward"))

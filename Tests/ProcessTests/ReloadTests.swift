@@ -21,8 +21,13 @@ import Testing
     try reload(
       daemon, { $0 + "\n[limits]\nconsecutive_rejects = 0\nspeed = 1\n" },
       until: "the configuration that runs stays")
-    #expect(daemon.log.contains("lineward.toml:25:23: limits.consecutive_rejects: 0 is out of"))
-    #expect(daemon.log.contains("lineward.toml:26:9: limits.speed: there is no such key"))
+    let file = daemon.folder.url.appendingPathComponent("lineward.toml")
+    let lines = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
+    let wrong = try #require(lines.firstIndex(of: "consecutive_rejects = 0")) + 1
+    #expect(
+      daemon.log.contains("lineward.toml:\(wrong):23: limits.consecutive_rejects: 0 is out of"))
+    #expect(
+      daemon.log.contains("lineward.toml:\(wrong + 1):9: limits.speed: there is no such key"))
     #expect(!daemon.log.contains("loaded anew"))
   }
 
