@@ -321,9 +321,11 @@ final class ControlDesk: Sendable {
 
   // MARK: To the loop
 
-  /// The words of a peer's roles; root has all of them.
+  /// The words of a peer's roles: those of the person who gave a password, otherwise of the login; root has all of them.
   func roleNames(of peer: Peer) -> Set<String> {
-    Set((peer.uid == 0 ? Set(Role.allCases) : roles().roles(of: peer)).map(\.rawValue))
+    let own =
+      peer.person?.roles ?? (peer.uid == 0 ? Set(Role.allCases) : roles().roles(of: peer))
+    return Set(own.map(\.rawValue))
   }
 
   /// Has the loop do something, signed where that is asked for and somebody gave a password.

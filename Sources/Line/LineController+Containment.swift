@@ -153,7 +153,7 @@ extension LineController {
     let withdrawn = stations.indices.reduce(0) { sum, index in
       sum + stations[index].openUnits.count { $0.verdict == .accept && !$0.isMissing }
     }
-    let ran = permit
+    let ran = permit || permittedBefore
     emit(
       Record(
         .caseOpened, code: opening.alarm, number: number, raw: Array(opening.text.utf8),
@@ -484,7 +484,7 @@ extension LineController {
           .caseStepDone, code: UInt16(step + 1), number: found.number,
           detail: "answered: \(now.playbook.contacts.joined(separator: ", "))"))
     }
-    finish(id, "\(contact) has answered case \(found.id); " + nextSentence(found.number))
+    finish(id, "case \(found.id): \(contact) has answered; " + nextSentence(found.number))
   }
 
   private mutating func narrow(

@@ -28,6 +28,8 @@ public struct LineController: Sendable {
   var runs: [BatchRun] = []
   /// What opens a case at the end of this step.
   var casesToOpen: [CaseCause] = []
+  /// Whether the line was permitted when this step began: what opens a case has withdrawn the permit before it is opened.
+  var permittedBefore = false
   /// Which boot of the machine `now` counts from.
   var boot = ""
   var stations: [StationState]
@@ -132,6 +134,7 @@ public struct LineController: Sendable {
     self.wall = wall
     self.now = now
     advanceAlarms(now: now)
+    permittedBefore = permit
     advance(now: now)
     switch event {
     case .message(let scanner, let bytes): message(scanner: scanner, bytes: bytes, now: now)

@@ -34,6 +34,8 @@ struct ContainmentStoryTests {
         duration_s = 9
         [batch]
         id = "B-2026-117"
+        lot = "K4711"
+        expiry = "281130"
         pool = 200
         [[fault]]
         at_s = 4.0
@@ -108,8 +110,8 @@ struct ContainmentStoryTests {
   @Test func aDuplicateStopsTheLineAndTheCaseIsWorkedToItsEnd() throws {
     let story = try Story()
     try story.type(
-      "batch", "open", "--id", "B-2026-117", "--gtin", "09506000134352", "--lot", "LOT1",
-      "--expiry", "271231", "--serials",
+      "batch", "open", "--id", "B-2026-117", "--gtin", "09506000134352", "--lot", "K4711",
+      "--expiry", "281130", "--serials",
       story.directory.url.appendingPathComponent("serials.txt").path)
     try story.type("batch", "start")
     #expect(
