@@ -104,6 +104,9 @@ public struct Truth: Sendable {
   public mutating func linkDisturbed(_ isDisturbed: Bool) {
     isLinkDisturbed = isDisturbed
     for index in openIndices { units[index].isCutOff = true }
+    // One that is past the gate, and whose outcome nobody has recorded yet, can be withdrawn by a daemon that does not hear it.
+    for index in units.indices.suffix(from: lastReported + 1) { units[index].isCutOff = true }
+    for (_, index) in outcomesInFlight { units[index].isCutOff = true }
   }
 
   /// A unit is behind the sensors of a PLC that reports no outcomes.
