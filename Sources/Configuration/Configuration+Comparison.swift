@@ -56,12 +56,17 @@ extension Configuration {
 
   /// What hinders messages to contacts, a sentence each; asks the machine whether their programs are there.
   public var contactRemarks: [String] {
+    var remarks: [String] = []
+    if containment.playbook.signatures.isEmpty {
+      remarks.append(
+        "containment.signatures is empty: a case is closed, and the line released after it, without anybody's signature"
+      )
+    }
     guard !contacts.isEmpty else {
-      return [
+      return remarks + [
         "there is no [[contact]]: of a containment case nobody is told but by the journal and by who sees the line"
       ]
     }
-    var remarks: [String] = []
     for role in Playbook.threeContacts
     where !contacts.contains(where: { $0.role == role && $0.from == .open }) {
       remarks.append(

@@ -674,9 +674,10 @@ extension Key {
         open. An empty list: only people open cases.
         """),
     Key(
-      table: "containment", name: "signatures", kind: .texts, fallback: .texts(["quality"]),
+      table: "containment", name: "signatures", kind: .texts, fallback: .texts([]),
       sentence: """
-        Roles of which each has to sign before a case is closed, each a person of its own; an empty list: none.
+        Roles of which each has to sign before a case is closed, each a person of its own, e.g. ["quality"]; it needs lineward-auth. \
+        An empty list: a case is closed without a signature.
         """),
     Key(
       table: "containment", name: "playbook", kind: .text(0...4096), fallback: .text(""),

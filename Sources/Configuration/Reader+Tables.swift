@@ -56,6 +56,7 @@ extension Reader {
       challenge: challenge, secondStop: secondStop, containment: containment,
       contacts: contacts.compactMap(\.self), alerting: alerting)
     configuration.containment.playbook.contacts = configuration.contactRoles
+    configuration.containment.playbook.needsAnswers = !configuration.contacts.isEmpty
     return configuration
   }
 

@@ -132,7 +132,9 @@ public struct CaseBook: Sendable, Hashable, Codable {
     case .stepDone(let step, _):
       try check(step: step, of: found)
       guard found.done[step] == nil else { throw .stepIsDone }
-      if found.playbook.steps[step].meaning == .alert, !found.unanswered.isEmpty {
+      if found.playbook.steps[step].meaning == .alert, found.playbook.needsAnswers,
+        !found.unanswered.isEmpty
+      {
         throw .notAnswered(found.unanswered)
       }
     case .evidence(let step, _), .overdue(let step): try check(step: step, of: found)

@@ -5,7 +5,7 @@ extension CaseOpening {
   public var text: String {
     var lines = [
       "place\t\(place.asField)", "holds_release\t\(holdsRelease)", "clock\t\(clock.text)",
-      "duration\t\(playbook.durationMinutes)",
+      "duration\t\(playbook.durationMinutes)", "needs_answers\t\(playbook.needsAnswers)",
     ]
     lines += scope.lines
     lines += playbook.signatures.map { "signature\t\($0.asField)" }
@@ -29,6 +29,7 @@ extension CaseOpening {
       case ("place", 2): place = words[1]
       case ("holds_release", 2): holdsRelease = words[1] == "true"
       case ("clock", 5): clock = CaseClock(text: words.dropFirst().joined(separator: "\t"))
+      case ("needs_answers", 2): playbook.needsAnswers = words[1] == "true"
       case ("duration", 2): playbook.durationMinutes = Int(words[1]) ?? 0
       case ("signature", 2): playbook.signatures.append(words[1])
       case ("contact", 2): playbook.contacts.append(words[1])

@@ -10,6 +10,9 @@ public struct Playbook: Sendable, Hashable, Codable {
   public var signatures: [String]
   /// Contacts of which each has to answer, by role.
   public var contacts: [String]
+  /// Whether the step `alert` waits for all of these; where nobody is configured who could be told, evidence that people were
+  /// reached by other means completes it.
+  public var needsAnswers: Bool
 
   /// One step.
   public struct Step: Sendable, Hashable, Codable {
@@ -59,9 +62,10 @@ public struct Playbook: Sendable, Hashable, Codable {
   /// Makes a playbook.
   public init(
     durationMinutes: Int = 60, steps: [Step] = Playbook.fiveSteps,
-    signatures: [String] = ["quality"],
-    contacts: [String] = Playbook.threeContacts
+    signatures: [String] = [],
+    contacts: [String] = Playbook.threeContacts, needsAnswers: Bool = true
   ) {
+    self.needsAnswers = needsAnswers
     self.durationMinutes = durationMinutes
     self.steps = steps
     self.signatures = signatures

@@ -11,7 +11,8 @@ public struct LineOperator: Sendable {
   }
 
   enum Purpose: Sendable, Hashable {
-    case look, open, start, alarms, acknowledge, reset, release, stop, lookAfterStop
+    case look, open, start, alarms, acknowledge, reset, cases, workCase, release, stop,
+      lookAfterStop
   }
 
   /// What a command answered.
@@ -158,6 +159,10 @@ public struct LineOperator: Sendable {
       lastDone = "acknowledged \(errand.words[1])"
     case .reset:
       lastDone = "reset \(errand.words[1])"
+    case .cases:
+      readCases(JSONValue(answer.output) ?? .null)
+    case .workCase:
+      lastDone = errand.words.prefix(3).joined(separator: " ")
     case .release:
       releases += 1
       tries = 0
@@ -211,13 +216,33 @@ public struct LineOperator: Sendable {
         errands.append(Errand(words: ["reset", id], purpose: .reset))
       }
     }
+    if status["containment"]["open"].integer ?? 0 > 0 {
+      errands.append(Errand(words: ["--json", "containment", "list"], purpose: .cases))
+    } else {
+      errands.append(Errand(words: ["line", "release"], purpose: .release))
+    }
+  }
+
+  /// Works each open case to its end: on a simulated line nobody else does.
+  private mutating func readCases(_ cases: JSONValue) {
+    for found in cases.elements where found["state"].string == "open" {
+      guard let id = found["id"].string else { continue }
+      for step in found["steps"].elements where step["state"].string != "done" {
+        guard let key = step["key"].string else { continue }
+        errands.append(
+          Errand(
+            words: ["containment", "complete", id, key, "--evidence", "seen"], purpose: .workCase))
+      }
+      errands.append(
+        Errand(words: ["containment", "close", id, "--reason", "simulated"], purpose: .workCase))
+    }
     errands.append(Errand(words: ["line", "release"], purpose: .release))
   }
 
   private mutating func failed(_ errand: Errand, _ answer: Answer, now: Nanoseconds) {
     let said = answer.errors.isEmpty ? "exit code \(answer.code)" : answer.errors
     switch errand.purpose {
-    case .look, .lookAfterStop, .alarms:
+    case .look, .lookAfterStop, .alarms, .cases:
       // 69: the daemon is not there (yet, or just now).
       errands = [LineOperator.look]
       tried("no answer from the daemon: \(said)", now: now)
@@ -228,7 +253,7 @@ public struct LineOperator: Sendable {
       } else {
         stage = .gaveUp("\(errand.words.joined(separator: " ")): \(said)")
       }
-    case .acknowledge, .reset:
+    case .acknowledge, .reset, .workCase:
       // It may have gone by itself, or come again since; the release will tell.
       lastDone = "\(errand.words.prefix(2).joined(separator: " ")): \(said)"
     case .release:

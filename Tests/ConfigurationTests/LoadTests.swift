@@ -48,7 +48,8 @@ import Testing
             packs: ["no_read", "duplicate", "wrong_lot", "unknown"], everyHours: 0,
             afterBatchStart: false, timeout: .seconds(600)),
           containment: .init(
-            opensOn: [.badPackPassed, .challengeFailed, .duplicateFound], playbook: Playbook())))
+            opensOn: [.badPackPassed, .challengeFailed, .duplicateFound],
+            playbook: Playbook(needsAnswers: false))))
   }
 
   @Test func everyKeyReachesItsPlace() throws {

@@ -113,6 +113,16 @@ struct CaseBookTests {
     }
   }
 
+  @Test("where nobody can be told, evidence completes the alert without an answer")
+  func noContacts() throws {
+    var opening = Self.opening
+    opening.playbook.needsAnswers = false
+    #expect(CaseOpening(text: opening.text, alarm: 1, title: opening.title) == opening)
+    var book = CaseBook()
+    book.apply(1, .opened(opening), by: "", at: 0)
+    try book.check(1, .stepDone(1, evidence: "M. Weber and IT were phoned"))
+  }
+
   @Test("a person signs for one role only")
   func samePerson() {
     var book = Self.book(.worked)

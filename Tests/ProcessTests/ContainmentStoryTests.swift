@@ -61,7 +61,7 @@ struct ContainmentStoryTests {
         from.lowerBound..<to.lowerBound,
         with: "[roles]\n"
           + logins.sorted { $0.key < $1.key }.map { "\($0.key) = [\"user:\($0.value)\"]\n" }
-          .joined() + "[limits]\nduplicates = 1\n")
+          .joined() + "[limits]\nduplicates = 1\n[containment]\nsignatures = [\"quality\"]\n")
       toml = toml.replacingOccurrences(
         of: "control.sock\"\n", with: "control.sock\"\nauth_socket = \"\(helper.socket)\"\n")
       try toml.write(to: configuration, atomically: false, encoding: .utf8)
