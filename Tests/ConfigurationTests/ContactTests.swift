@@ -79,7 +79,10 @@ import Testing
   }
 
   @Test func nobodyAndHalfOfThemAreRemarkedOn() throws {
-    #expect(try File().load().contactRemarks.count == 1)
+    let nobody = try File().load().contactRemarks
+    #expect(nobody.count == 2)
+    #expect(nobody.first?.contains("containment.signatures is empty") == true)
+    #expect(nobody.last?.contains("there is no [[contact]]") == true)
     let remarks = try Self.file("command = [\"/nowhere/program\"]").load().contactRemarks
     #expect(remarks.contains { $0.contains("\"manufacturing\"") })
     #expect(remarks.contains { $0.contains("\"it\"") })
