@@ -7,8 +7,12 @@ public struct CaseBook: Sendable, Hashable, Codable {
   /// The number of the last case.
   public private(set) var last: UInt32 = 0
 
-  /// Open cases at a time; what would open one more is noted in the newest instead.
+  /// Open cases at a time beyond which people open no more.
   public static let openMax = 16
+  /// Open cases at a time; what would open one more is noted in the newest that an alarm has opened.
+  ///
+  /// Above `openMax`, so that cases of people never stand in the way of one that has to hold the line.
+  public static let openByAlarmMax = 32
   /// Closed cases that are listed; older ones are in the records.
   public static let closedMax = 100
 
@@ -106,7 +110,7 @@ public struct CaseBook: Sendable, Hashable, Codable {
         "it waits for no such contact; there are \(known.joined(separator: ", "))"
       case .answeredAlready: "that contact has answered already"
       case .scannedAlready: "this pack was scanned in already"
-      case .notNarrower: "that is wider than what is on hold now; a scope only becomes narrower"
+      case .notNarrower: "that is not narrower than what is on hold now; a scope only becomes narrower"
       case .stepsOpen(let steps): "steps are open: \(steps.joined(separator: ", "))"
       case .notSigned(let roles):
         "not signed as it stands now by \(roles.joined(separator: ", ")) (lineward containment sign)"
