@@ -341,9 +341,13 @@ struct ContainmentTests {
     for command in Self.play.dropLast() { _ = order(&rig, command) }
     #expect(!isDone(order(&rig, .close(id: "C1", reason: "done"))))
     #expect(isDone(sign(&rig, "quinn", .quality)))
-    // The same person signs for nobody else, and not twice.
-    #expect(!isDone(sign(&rig, "quinn", .supervisor)))
-    #expect(!isDone(order(&rig, .close(id: "C1", reason: "done"))))
+    // The same person signs for one role, and signing again for another one instead.
+    for (role, missing) in [(Role.supervisor, "quality"), (.quality, "supervisor")] {
+      #expect(isDone(sign(&rig, "quinn", role)))
+      #expect(
+        sentence(order(&rig, .close(id: "C1", reason: "done")))
+          .contains("not signed as it stands now by \(missing)"))
+    }
     #expect(isDone(sign(&rig, "sofia", .supervisor)))
     // What is scanned in afterwards was signed by nobody.
     _ = order(
