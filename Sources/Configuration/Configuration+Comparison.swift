@@ -96,6 +96,24 @@ extension Configuration {
     return remarks
   }
 
+  /// Signatures that nobody could give, a sentence each: who finds that out in the night has a line that stays stopped.
+  public var signatureRemarks: [String] {
+    let people = [
+      "operator": roles.operator, "supervisor": roles.supervisor, "quality": roles.quality,
+      "maintenance": roles.maintenance,
+    ]
+    func isNobody(_ role: String) -> Bool { people[role]?.isEmpty ?? true }
+    var remarks = containment.playbook.signatures.filter(isNobody).map {
+      "nobody has the role \(Key.quoted($0)) (roles.\($0)), which signs each containment case: none could be closed"
+    }
+    if !signatures.release.isEmpty, signatures.release.allSatisfy(isNobody) {
+      remarks.append(
+        "nobody has a role that signs a release (signatures.release): the line could not be released"
+      )
+    }
+    return remarks
+  }
+
   private static func isProgram(_ path: String) -> Bool {
     var information = stat()
     return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFREG

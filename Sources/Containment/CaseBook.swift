@@ -7,8 +7,12 @@ public struct CaseBook: Sendable, Hashable, Codable {
   /// The number of the last case.
   public private(set) var last: UInt32 = 0
 
-  /// Open cases at a time; what would open one more is noted in the newest instead.
+  /// Open cases at a time beyond which people open no more.
   public static let openMax = 16
+  /// Open cases at a time; what would open one more is noted in the newest that an alarm has opened.
+  ///
+  /// Above `openMax`, so that cases of people never stand in the way of one that has to hold the line.
+  public static let openByAlarmMax = 32
   /// Closed cases that are listed; older ones are in the records.
   public static let closedMax = 100
 
@@ -90,8 +94,6 @@ public struct CaseBook: Sendable, Hashable, Codable {
     case noSuchSignature(known: [String])
     /// The role has signed already, and nothing changed since.
     case signedAlready
-    /// This login has signed for another role, and each needs a person of its own.
-    case samePerson
 
     /// A sentence for the person who tried.
     public var sentence: String {
@@ -106,7 +108,8 @@ public struct CaseBook: Sendable, Hashable, Codable {
         "it waits for no such contact; there are \(known.joined(separator: ", "))"
       case .answeredAlready: "that contact has answered already"
       case .scannedAlready: "this pack was scanned in already"
-      case .notNarrower: "that is wider than what is on hold now; a scope only becomes narrower"
+      case .notNarrower:
+        "that is not narrower than what is on hold now; a scope only becomes narrower"
       case .stepsOpen(let steps): "steps are open: \(steps.joined(separator: ", "))"
       case .notSigned(let roles):
         "not signed as it stands now by \(roles.joined(separator: ", ")) (lineward containment sign)"
@@ -115,7 +118,6 @@ public struct CaseBook: Sendable, Hashable, Codable {
           ? "the case asks for no signature"
           : "the case asks for no signature of yours; it asks for \(known.joined(separator: ", "))"
       case .signedAlready: "it is signed for this role, and nothing has changed since"
-      case .samePerson: "you have signed for another role; each signature needs a person of its own"
       }
     }
   }
@@ -157,11 +159,6 @@ public struct CaseBook: Sendable, Hashable, Codable {
       }
       guard found.isWorked else { throw .stepsOpen(found.openSteps) }
       guard found.unsigned.contains(signature.role) else { throw .signedAlready }
-      guard
-        !found.signatures.contains(where: {
-          $0.login == signature.login && $0.role != signature.role && $0.revision == found.revision
-        })
-      else { throw .samePerson }
     case .closed:
       guard found.isWorked else { throw .stepsOpen(found.openSteps) }
       guard found.unsigned.isEmpty else { throw .notSigned(found.unsigned) }
@@ -225,6 +222,11 @@ public struct CaseBook: Sendable, Hashable, Codable {
       cases[index].tellings[key] = ContainmentCase.Telling(
         attempts: max(attempt, known?.attempts ?? 0), isTold: !failed || known?.isTold == true)
     case .signed(let signature):
+      // Each signature needs a person of its own. Who has several roles may have signed for the one that another person
+      // could give: signing again moves him to a role that is missing, so that the case can be closed.
+      cases[index].signatures.removeAll {
+        $0.login == signature.login && $0.revision == signature.revision
+      }
       cases[index].signatures.append(signature)
     case .closed(let reason):
       cases[index].closed = ContainmentCase.StepEnd(by: actor, at: wall, evidence: reason)

@@ -108,7 +108,8 @@ public struct Playbook: Sendable, Hashable, Codable {
   /// Where the step of this key or number from 1 stands, counted from 0; nil: there is none.
   public func index(of key: String) -> Int? {
     if let index = steps.firstIndex(where: { $0.key == key }) { return index }
-    return Int(key).flatMap { steps.indices.contains($0 - 1) ? $0 - 1 : nil }
+    guard let number = Int(key), number > 0, number <= steps.count else { return nil }
+    return number - 1
   }
 
   /// What is wrong with it, each a sentence; empty: nothing.

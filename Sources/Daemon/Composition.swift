@@ -171,7 +171,9 @@ final class Composition: Sendable {
       throw ExitCode(73)
     }
 
-    for remark in configuration.remarks + configuration.contactRemarks {
+    for remark in configuration.remarks + configuration.contactRemarks
+      + configuration.signatureRemarks
+    {
       logger.warning("\(path): \(remark)")
     }
     alerter.start()

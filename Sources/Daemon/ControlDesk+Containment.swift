@@ -72,13 +72,16 @@ extension ControlDesk {
   }
 
   /// What a scan names: a whole element string, or a bare serial.
+  ///
+  /// A hand scanner that types often sends no symbology identifier. Its code is known by the GTIN in it: a bare serial may
+  /// itself begin like an element.
   static func pack(_ scan: String, gtin: String?) -> (serial: [UInt8], gtin: String?) {
     let bytes = Array(scan.utf8)
-    if let elements = try? Message.elements(in: bytes),
-      let serial = elements.first(where: { $0.ai.digits == "21" })?.value
-    {
-      return (Array(serial.utf8), elements.first { $0.ai.digits == "01" }?.value ?? gtin)
-    }
-    return (bytes, gtin)
+    let elements =
+      (try? Message.elements(in: bytes)) ?? (try? Message.elements(in: Array("]d2".utf8) + bytes))
+    guard let elements, let serial = elements.first(where: { $0.ai.digits == "21" })?.value,
+      let coded = elements.first(where: { $0.ai.digits == "01" })?.value
+    else { return (bytes, gtin) }
+    return (Array(serial.utf8), coded)
   }
 }

@@ -89,7 +89,7 @@ public struct LinewardDaemon: ParsableCommand {
       throw ExitCode(78)
     }
     if checkConfig {
-      for remark in loaded.remarks + loaded.contactRemarks {
+      for remark in loaded.remarks + loaded.contactRemarks + loaded.signatureRemarks {
         FileHandle.standardError("linewardd: \(config): \(remark)\n")
       }
       print("\(config): the configuration is good")

@@ -128,7 +128,10 @@ extension LineController {
     let same = cases.open.last {
       $0.opening.alarm == cause.alarm.rawValue && $0.opening.place == cause.place
     }
-    if let known = same ?? (cases.open.count >= CaseBook.openMax ? cases.open.last : nil) {
+    let fullest =
+      cases.open.count >= CaseBook.openByAlarmMax
+      ? cases.open.last { $0.opening.alarm != 0 } : nil
+    if let known = same ?? fullest {
       emit(
         Record(
           .caseNoted, code: cause.alarm.rawValue, number: known.number,
@@ -281,7 +284,10 @@ extension LineController {
         Record(
           .caseClock, code: CaseMoment.resumed, number: found.number,
           raw: Array(clock.text.utf8), detail: detail))
-      outbox.actions.append(.containment(.snapshot(number: found.number)))
+      // Where all is done, new evidence would only take signatures their meaning.
+      if !found.isWorked {
+        outbox.actions.append(.containment(.snapshot(number: found.number)))
+      }
       outbox.actions.append(
         .containment(.alert(number: found.number, escalation: found.escalation)))
     }
@@ -353,6 +359,10 @@ extension LineController {
     _ id: UInt64, reason: String, batch name: String?, holdsRelease: Bool, actor: String,
     now: Instant
   ) {
+    guard !reason.isBlank else {
+      refuse(id, "containment open", "say what happened (--reason)", actor: actor)
+      return
+    }
     guard cases.open.count < CaseBook.openMax else {
       refuse(
         id, "containment open",
@@ -418,7 +428,7 @@ extension LineController {
         actor: actor)
       return
     }
-    guard !evidence.isEmpty else {
+    guard !evidence.isBlank else {
       refuse(
         id, "\(what) \(found.id) \(key)", "say what shows that it is done (--evidence)",
         actor: actor)
@@ -461,6 +471,7 @@ extension LineController {
       let found = withCase(
         id, what, name, actor: actor, { _ in .answered(role: contact, text: comment) })
     else { return }
+    let phoned = phoned.flatMap { $0.isBlank ? nil : $0 }
     if phoned == nil, let own = LineController.roles(answering: contact),
       own.isDisjoint(with: roles)
     {
@@ -503,11 +514,17 @@ extension LineController {
           answer(id, .unknown("there is no batch \(name)"))
           return
         }
-        numbers.append(batch.number)
+        if !numbers.contains(batch.number) { numbers.append(batch.number) }
       }
       scope.batches = numbers
     }
     if let since { scope.since = since }
+    guard !reason.isBlank else {
+      refuse(
+        id, "containment narrow \(known.id)", "say what proves the rest good (--reason)",
+        actor: actor)
+      return
+    }
     guard
       withCase(
         id, "containment narrow", name, actor: actor, { _ in .scoped(scope, reason: reason) })
@@ -534,13 +551,20 @@ extension LineController {
     let hits = batches.filter {
       found.scope.batches.contains($0.number) && (gtin == nil || gtin == $0.gtin)
     }
-    var pack: ContainmentCase.ScannedPack?
-    for batch in hits {
-      guard let row = batch.pool?.row(of: serial.span) else { continue }
-      pack = ContainmentCase.ScannedPack(batch: batch.number, row: row)
+    let known = hits.compactMap { batch in
+      batch.pool?.row(of: serial.span).map {
+        (gtin: batch.gtin, pack: ContainmentCase.ScannedPack(batch: batch.number, row: $0))
+      }
     }
     let text = String(decoding: serial, as: UTF8.self)
-    guard let pack else {
+    guard known.count < 2 else {
+      refuse(
+        id, "containment scan \(found.id)",
+        "serial \(text) is known for several GTINs (\(known.map(\.gtin).joined(separator: ", "))): scan the whole "
+          + "code, or say which one with --gtin", actor: actor)
+      return
+    }
+    guard let pack = known.first?.pack else {
       refuse(
         id, "containment scan \(found.id)", "serial \(text) is none of the batches on hold",
         actor: actor)
@@ -588,6 +612,12 @@ extension LineController {
       let found = withCase(
         id, "containment close", name, actor: actor, { _ in .closed(reason: reason) })
     else { return }
+    guard !reason.isBlank else {
+      refuse(
+        id, "containment close \(found.id)", "say what was found and decided (--reason)",
+        actor: actor)
+      return
+    }
     emit(Record(.caseClosed, number: found.number, actor: actor, detail: reason))
     if let kind = LineController.alarm(of: found.escalation) { endAlarm(kind, place: found.id) }
     // Nobody runs any more after a contact whom no other case has told.
@@ -596,7 +626,10 @@ extension LineController {
       endAlarm(.contactNotReached, place: contact)
     }
     notice(.containment, .notice, "case \(found.id) closed by \(actor): \(reason)")
-    let rest = cases.open.filter(\.holdsRelease).map(\.id)
+    let rest = cases.open.filter { other in
+      other.holdsRelease
+        || runningBatch.map { other.scope.batches.contains(batches[$0].number) } ?? false
+    }.map(\.id)
     finish(
       id,
       "case \(found.id) is closed; "
@@ -609,4 +642,9 @@ extension LineController {
 extension Instant {
   /// Whole milliseconds.
   var milliseconds: Int64 { nanoseconds / 1_000_000 }
+}
+
+extension String {
+  /// Whether nothing can be read in it.
+  fileprivate var isBlank: Bool { unicodeScalars.allSatisfy(\.properties.isWhitespace) }
 }

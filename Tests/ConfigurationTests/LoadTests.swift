@@ -280,6 +280,20 @@ import Testing
       ])
   }
 
+  @Test func signaturesThatNobodyCouldGiveAreRemarkedOn() throws {
+    func remarks(_ more: String) throws -> [String] {
+      try Configuration.parse(Array("line.id = 'L01'\n\(more)".utf8), file: "f").signatureRemarks
+    }
+    #expect(try remarks("").isEmpty)
+    let quality = try remarks("roles.quality = []")
+    #expect(quality.count == 1 && quality.allSatisfy { $0.contains("roles.quality") })
+    #expect(try remarks("roles.quality = []\ncontainment.signatures = []").isEmpty)
+    let release = "signatures.release = ['supervisor', 'maintenance']\n"
+    #expect(try remarks(release).isEmpty)
+    #expect(try remarks(release + "roles.supervisor = []").isEmpty)
+    #expect(try remarks(release + "roles.supervisor = []\nroles.maintenance = []").count == 1)
+  }
+
   @Test func scannersAndPLCsThatNobodyUsesAreRemarkedOn() throws {
     #expect(try File().load().remarks.isEmpty)
     let more = """

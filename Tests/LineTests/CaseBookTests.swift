@@ -123,14 +123,23 @@ struct CaseBookTests {
     try book.check(1, .stepDone(1, evidence: "M. Weber and IT were phoned"))
   }
 
-  @Test("a person signs for one role only")
+  @Test("a person signs for one role only; signing again he signs for another one instead")
   func samePerson() {
     var book = Self.book(.worked)
     let revision = book[1]?.revision ?? 0
-    book.apply(1, .signed(Self.signature("quality", "anna", revision: revision)), by: "anna", at: 0)
-    #expect(throws: CaseBook.Refusal.samePerson) {
-      try book.check(1, .signed(Self.signature("supervisor", "anna", revision: revision)))
+    func sign(_ role: String, _ login: String) {
+      book.apply(1, .signed(Self.signature(role, login, revision: revision)), by: login, at: 0)
     }
+    sign("quality", "anna")
+    #expect(book[1]?.unsigned == ["supervisor"])
+    // Anna has both roles and Ben only quality: without her other signature the case could never be closed.
+    sign("supervisor", "anna")
+    #expect(book[1]?.unsigned == ["quality"])
+    #expect(throws: CaseBook.Refusal.notSigned(["quality"])) {
+      try book.check(1, .closed(reason: "done"))
+    }
+    sign("quality", "ben")
+    #expect(book[1]?.unsigned == [])
   }
 
   @Test("an opening and a scope come back from their text, whatever stands in them")

@@ -62,13 +62,15 @@ struct Rig {
     return rig
   }
 
-  mutating func openBatch(serials: Int, id: String = "B1", printed: PrintOrder.Source? = nil) {
+  mutating func openBatch(
+    serials: Int, id: String = "B1", gtin: String = Rig.gtin, printed: PrintOrder.Source? = nil
+  ) {
     let pool = SerialPool(capacity: serials)
     for number in 0..<serials {
       _ = pool.add(Array(Rig.serial(number).utf8).span)
     }
     let batch = Batch(
-      number: UInt32(line.batches.count + 1), id: id, gtin: Rig.gtin, lot: "LOT1", expiry: "271231",
+      number: UInt32(line.batches.count + 1), id: id, gtin: gtin, lot: "LOT1", expiry: "271231",
       poolCount: serials, serialsHash: [], printed: printed, pool: pool)
     command(.batchOpen(batch, description: []))
   }

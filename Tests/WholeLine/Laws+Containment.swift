@@ -60,7 +60,7 @@ extension Laws {
       guard let kind = AlarmKind(rawValue: record.code), opensOn.contains(kind) else { continue }
       let place = String(decoding: record.raw, as: UTF8.self)
       let isThere = openCases.values.contains { $0.alarm == record.code && $0.place == place }
-      if !isThere, openCases.count < CaseBook.openMax,
+      if !isThere, openCases.count < CaseBook.openByAlarmMax,
         !records.contains(where: { $0.kind == .caseClosed })
       {
         broken("containment: alarm \(kind.word) at \(place) opened no case")
