@@ -285,7 +285,7 @@ import Testing
       try Configuration.parse(Array("line.id = 'L01'\n\(more)".utf8), file: "f").signatureRemarks
     }
     #expect(try remarks("").isEmpty)
-    let quality = try remarks("roles.quality = []")
+    let quality = try remarks("roles.quality = []\ncontainment.signatures = ['quality']")
     #expect(quality.count == 1 && quality.allSatisfy { $0.contains("roles.quality") })
     #expect(try remarks("roles.quality = []\ncontainment.signatures = []").isEmpty)
     let release = "signatures.release = ['supervisor', 'maintenance']\n"
