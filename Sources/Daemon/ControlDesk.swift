@@ -1,4 +1,5 @@
 internal import Alarms
+internal import Containment
 internal import Control
 internal import Devices
 internal import Dispatch
@@ -590,6 +591,7 @@ final class ControlDesk: Sendable {
         let hits = found
         let closed = candidates.filter { $0.pool == nil }
         let archives = core.archives
+        let cases = core.cases.open.map(\.scope)
         reading.async {
           var hits = hits
           // Closed batches are on disk only; they are searched when no open one has the serial.
@@ -607,7 +609,7 @@ final class ControlDesk: Sendable {
           }
           responder.finish(
             ControlDesk.unitReply(
-              serial: serial, gtin: gtin, hits: hits, directory, archive: archive))
+              serial: serial, gtin: gtin, hits: hits, directory, archive: archive, cases: cases))
         }
       })
     if !taken { responder.finish(.failure(ControlDesk.overrun)) }
@@ -615,7 +617,7 @@ final class ControlDesk: Sendable {
 
   private static func unitReply(
     serial: String, gtin: String?, hits: [(batch: Batch, row: Int32, word: SerialPool.Word?)],
-    _ directory: String, archive: Archive?
+    _ directory: String, archive: Archive?, cases: [CaseScope]
   ) -> Result<CommandReply, Failure> {
     guard let hit = hits.first else {
       return .failure(
@@ -640,10 +642,18 @@ final class ControlDesk: Sendable {
         batch: hit.batch.number, row: hit.row)
       // Of a closed batch the pool is gone, but the records that named a state still tell it.
       let word = hit.word ?? SerialPool.Word.after(history.map(\.record))
+      // A case holds what became of its batches since the last moment proven good, besides what a person put on hold.
+      let isHeld = cases.contains { scope in
+        scope.batches.contains(hit.batch.number)
+          && (scope.since.map { since in
+            history.isEmpty || history.contains { $0.wall >= since }
+          } ?? true)
+      }
       return .success(
         .unit(
           UnitReply(
-            gtin: hit.batch.gtin, serial: serial, state: word.state.word, hold: word.hold,
+            gtin: hit.batch.gtin, serial: serial, state: word.state.word,
+            hold: word.hold || isHeld,
             batch: hit.batch.id, history: history.map { UnitReply.Entry($0) })))
     } catch {
       return .failure(.storageFault("The records cannot be read now: \(error)"))

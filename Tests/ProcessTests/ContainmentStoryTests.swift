@@ -154,6 +154,13 @@ struct ContainmentStoryTests {
     let bundle = story.directory.url.appendingPathComponent("case-C1").path
     try story.type("containment", "bundle", "C1", "--to", bundle, by: "quality")
     try story.type("records", "check-export", bundle)
+    let serials = try String(
+      contentsOf: story.directory.url.appendingPathComponent("serials.txt"), encoding: .utf8)
+    let first = try #require(serials.split(separator: "\n").first.map(String.init))
+    func isOnHold() throws -> Bool {
+      try story.ask(["--json", "unit", first]).output.contains("\"hold\":true")
+    }
+    #expect(try isOnHold())
     try story.type(
       "containment", "complete", "C1", "gather", "--evidence", "bundle is in the quality folder",
       by: "quality")
@@ -175,6 +182,7 @@ struct ContainmentStoryTests {
     try story.type(
       "containment", "close", "C1", "--reason", "repeated label, both packs destroyed",
       by: "supervisor")
+    #expect(try !isOnHold())
     try story.type("line", "release", by: "operator")
     try story.type("containment", "show", "C1")
     #expect(
