@@ -11,7 +11,9 @@ import Testing
   static func played(
     _ directory: String, before: (PlayedLine) throws -> Void = { _ in }
   ) throws -> PlayedLine {
-    let line = try PlayedLine(directory: directory)
+    var settings = PlayedLine.settings
+    settings.containment.playbook.signatures = ["quality"]
+    let line = try PlayedLine(directory: directory, settings: settings)
     try before(line)
     try line.dayOfEverything()
     try line.command(

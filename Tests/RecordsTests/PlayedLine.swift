@@ -1,5 +1,4 @@
 import Alarms
-import Containment
 import Glibc
 import Line
 import Records
@@ -38,8 +37,7 @@ final class PlayedLine {
     line: "L01",
     scanners: [ScannerSettings(name: "camera-1", gradeSeparator: Array("|".utf8))],
     stations: [StationSettings(name: "unit-1", plc: "plc-1", scanners: [0])],
-    limits: .init(consecutiveRejects: 50, consecutiveNoReads: 3),
-    containment: .init(playbook: Playbook(signatures: ["quality"])))
+    limits: .init(consecutiveRejects: 50, consecutiveNoReads: 3))
 
   /// The same line with a print feed that says the order, and a challenge test of one pack.
   static var fed: LineSettings {
