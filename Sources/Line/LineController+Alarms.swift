@@ -53,7 +53,8 @@ extension LineController {
         .alarmRaised, code: kind.rawValue, number: occurrence, raw: Array(place.utf8),
         detail: text))
     alarmsChanged = true
-    if settings.containment.opensOn.contains(kind) {
+    // Of a core whose storage has failed nothing is kept: the one that takes over raises what still stands.
+    if storageFault == nil, settings.containment.opensOn.contains(kind) {
       casesToOpen.append(CaseCause(alarm: kind, place: place, title: text))
     }
     let isSetAside = alarms.alarm(kind, place: place)?.state.isSetAside == true
