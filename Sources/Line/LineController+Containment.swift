@@ -192,7 +192,7 @@ extension LineController {
     let stands = stations.allSatisfy { station in
       guard station.settings.tracksTriggers || !station.settings.plc.isEmpty else { return true }
       guard let snapshot = station.link.snapshot else { return false }
-      return !snapshot.permitObeyed && !snapshot.inputs.contains(.conveyorMoving)
+      return snapshot.showsStop
     }
     guard stands else { return }
     let elapsed = found.clock.elapsed(at: now.milliseconds)

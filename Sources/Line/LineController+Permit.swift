@@ -196,7 +196,7 @@ extension LineController {
       linked += 1
       if snapshot.permitObeyed {
         if followsRelease(index) { following += 1 }
-      } else if !snapshot.inputs.contains(.conveyorMoving) {
+      } else if snapshot.showsStop {
         standing += 1
       }
     }

@@ -74,7 +74,7 @@ extension LineController {
     }
     let stands = stations.allSatisfy { station in
       guard let snapshot = station.link.snapshot else { return false }
-      return !snapshot.permitObeyed && !snapshot.inputs.contains(.conveyorMoving)
+      return snapshot.showsStop
     }
     if stands {
       secondStopDeadline = nil

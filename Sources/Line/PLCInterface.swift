@@ -27,6 +27,9 @@ public struct PLCSnapshot: Sendable, Hashable, BitwiseCopyable {
   /// Offset 9.
   public var epoch: UInt16
 
+  /// Whether it shows a stop: the PLC obeys permit 0, and the conveyor stands (contract, "Permit").
+  var showsStop: Bool { !permitObeyed && !inputs.contains(.conveyorMoving) }
+
   /// The PLC's input bits (contract, offset 6).
   public struct Inputs: OptionSet, Sendable, Hashable, BitwiseCopyable {
     /// The bits as they stand in the register.

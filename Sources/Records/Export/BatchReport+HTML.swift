@@ -76,7 +76,8 @@ struct ReportPage {
       ("Exported", "\(ExportText.time(madeAt)) by \(madeBy)"), ("Program", "Lineward \(version)"),
     ]
     return "<table>\n"
-      + rows.filter { !$0.1.isEmpty }.map { "<tr><th>\($0.0)</th>\(cell($0.1))</tr>\n" }.joined()
+      + rows.filter { !$0.1.isEmpty }.map { "<tr><th>\($0.0)</th>\(ExportText.cell($0.1))</tr>\n" }
+      .joined()
       + "</table>\n<p>All times are UTC, as the line's clock showed them.</p>\n"
   }
 
@@ -102,11 +103,11 @@ struct ReportPage {
     let states = SerialState.allCases.compactMap { state in
       result.serials[state].flatMap { $0 == 0 ? nil : (state.word, $0) }
     }
-    page += table(
+    page += ExportText.table(
       ["Serials", "Count"],
-      states.map { [cell($0.0), number($0.1)] }
-        + [[cell("pool"), number(result.pool)]])
-    page += table(
+      states.map { [ExportText.cell($0.0), number($0.1)] }
+        + [[ExportText.cell("pool"), number(result.pool)]])
+    page += ExportText.table(
       ["Units", "Count"],
       [
         ("passed", result.passed), ("rejected", result.rejected), ("lost", result.lost),
@@ -115,23 +116,23 @@ struct ReportPage {
         ("serials commissioned by units that passed", result.commissionedByUnits),
         ("serials commissioned by a person who found the pack", result.commissionedByPeople),
         ("serials printed and not read", result.printedNotRead),
-      ].map { [cell($0.0), number($0.1)] })
+      ].map { [ExportText.cell($0.0), number($0.1)] })
     return page
   }
 
   private func counts() -> String {
     func rows(_ counts: [UInt16: Int], _ phrase: (UInt16) -> String) -> [[String]] {
       counts.sorted { $0.key < $1.key }.map {
-        [number(Int($0.key)), cell(phrase($0.key)), number($0.value)]
+        [number(Int($0.key)), ExportText.cell(phrase($0.key)), number($0.value)]
       }
     }
     let verdict: (UInt16) -> String = { Verdict(rawValue: $0)?.phrase ?? "unknown" }
     return "<h2>Verdicts and outcomes</h2>\n"
-      + table(["Verdict", "Meaning", "Units"], rows(report.verdicts, verdict))
+      + ExportText.table(["Verdict", "Meaning", "Units"], rows(report.verdicts, verdict))
       + (report.withdrawn.isEmpty
         ? ""
-        : table(["Withdrawn by", "Meaning", "Accepts"], rows(report.withdrawn, verdict)))
-      + table(
+        : ExportText.table(["Withdrawn by", "Meaning", "Accepts"], rows(report.withdrawn, verdict)))
+      + ExportText.table(
         ["Outcome", "Meaning", "Units"],
         rows(report.outcomes) { Outcome(rawValue: $0)?.phrase ?? "unknown" })
   }
@@ -139,10 +140,13 @@ struct ReportPage {
   private func serialsThatNeedAPerson() -> String {
     let shown = reconciliation.unexplained
     var page = "<h2>Serials that need a person: \(reconciliation.unexplainedCount)</h2>\n"
-    page += table(
+    page += ExportText.table(
       ["Serial", "Row", "Why"],
       shown.map {
-        [cell(serials[$0.row] ?? ""), number(Int($0.row)), cell($0.cause.phrase)]
+        [
+          ExportText.cell(serials[$0.row] ?? ""), number(Int($0.row)),
+          ExportText.cell($0.cause.phrase),
+        ]
       })
     let rest = reconciliation.unexplainedCount - shown.count
     if rest > 0 { page += "<p>\(rest) more stand in serials.csv.</p>\n" }
@@ -152,12 +156,13 @@ struct ReportPage {
   /// 21 CFR 11.50: printed name, date and time, and meaning.
   private func signatures() -> String {
     "<h2>Signatures</h2>\n"
-      + table(
+      + ExportText.table(
         ["Signed by", "Login", "Role", "Time", "Meaning", "Record", "Given over record"],
         report.signatures.entries.map {
           [
-            cell($0.signature.name), cell($0.signature.login), cell($0.signature.role.rawValue),
-            time($0.signature.at), cell($0.signature.meaning), number(Int($0.sequence)),
+            ExportText.cell($0.signature.name), ExportText.cell($0.signature.login),
+            ExportText.cell($0.signature.role.rawValue),
+            time($0.signature.at), ExportText.cell($0.signature.meaning), number(Int($0.sequence)),
             number(Int($0.signature.coveredSequence)),
           ]
         }) + leftOut(report.signatures.leftOut)
@@ -165,40 +170,44 @@ struct ReportPage {
 
   private func acts() -> String {
     "<h2>Who did what</h2>\n"
-      + table(
+      + ExportText.table(
         ["Record", "Time", "Who", "What", "Words"],
         report.acts.entries.map {
           [
-            number(Int($0.sequence)), time($0.wall), cell($0.actor), cell($0.what),
-            cell($0.detail),
+            number(Int($0.sequence)), time($0.wall), ExportText.cell($0.actor),
+            ExportText.cell($0.what),
+            ExportText.cell($0.detail),
           ]
         }) + leftOut(report.acts.leftOut)
   }
 
   private func stops() -> String {
     "<h2>Stops</h2>\n"
-      + table(
+      + ExportText.table(
         ["From", "Until", "Seconds", "Reason", "Where", "Words", "Released by"],
         report.stops.entries.map {
           stop in
           let duration = stop.until.map { ReportPage.seconds($0 - stop.from) } ?? ""
           let reason = stop.actor.isEmpty ? stop.reason : "\(stop.reason), by \(stop.actor)"
           return [
-            time(stop.from), time(stop.until), "<td class=\"n\">\(duration)</td>", cell(reason),
-            cell(stop.place), cell(stop.detail), cell(stop.releasedBy),
+            time(stop.from), time(stop.until), "<td class=\"n\">\(duration)</td>",
+            ExportText.cell(reason),
+            ExportText.cell(stop.place), ExportText.cell(stop.detail),
+            ExportText.cell(stop.releasedBy),
           ]
         }) + leftOut(report.stops.leftOut)
   }
 
   private func alarms() -> String {
     "<h2>Alarms</h2>\n"
-      + table(
+      + ExportText.table(
         ["Raised", "Alarm", "Priority", "What", "Cause ended", "Acknowledged", "Reset"],
         report.alarms.entries.map {
           let name = $0.place.isEmpty ? $0.word : "\($0.word)@\($0.place)"
           return [
-            time($0.raised), cell("\(name), occurrence \($0.number)"),
-            cell($0.kind?.priority.word ?? ""), cell($0.message), time($0.returned),
+            time($0.raised), ExportText.cell("\(name), occurrence \($0.number)"),
+            ExportText.cell($0.kind?.priority.word ?? ""), ExportText.cell($0.message),
+            time($0.returned),
             done($0.acknowledged, $0.acknowledgedBy, $0.comment),
             done($0.reset, $0.resetBy, ""),
           ]
@@ -225,15 +234,6 @@ struct ReportPage {
 
   // MARK: Pieces
 
-  private func table(_ head: [String], _ rows: [[String]]) -> String {
-    if rows.isEmpty { return "<p class=\"none\">\(head[0]): none.</p>\n" }
-    return "<table>\n<thead><tr>" + head.map { "<th>\($0)</th>" }.joined()
-      + "</tr></thead>\n<tbody>\n"
-      + rows.map { "<tr>\($0.joined())</tr>\n" }.joined() + "</tbody>\n</table>\n"
-  }
-
-  private func cell(_ text: String) -> String { "<td>\(ExportText.html(text))</td>" }
-
   private func number(_ number: Int) -> String { "<td class=\"n\">\(number)</td>" }
 
   private func time(_ wall: Int64?) -> String {
@@ -241,8 +241,9 @@ struct ReportPage {
   }
 
   private func done(_ wall: Int64?, _ actor: String, _ comment: String) -> String {
-    guard let wall else { return cell("") }
-    return cell("\(ExportText.time(wall)) by \(actor)" + (comment.isEmpty ? "" : ": \(comment)"))
+    guard let wall else { return ExportText.cell("") }
+    return ExportText.cell(
+      "\(ExportText.time(wall)) by \(actor)" + (comment.isEmpty ? "" : ": \(comment)"))
   }
 
   private func leftOut(_ count: Int) -> String {

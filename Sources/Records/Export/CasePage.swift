@@ -63,47 +63,55 @@ struct CasePage {
       ("Program", "Lineward \(version)"),
     ]
     return "<table>\n"
-      + rows.filter { !$0.1.isEmpty }.map { "<tr><th>\($0.0)</th>\(cell($0.1))</tr>\n" }.joined()
+      + rows.filter { !$0.1.isEmpty }.map { "<tr><th>\($0.0)</th>\(ExportText.cell($0.1))</tr>\n" }
+      .joined()
       + "</table>\n<p>All times are UTC, as the line's clock showed them.</p>\n"
   }
 
   private func missing() -> String {
     guard !document.leftOut.isEmpty else { return "" }
     return "<h2>Not in this bundle</h2>\n<table>\n"
-      + document.leftOut.map { "<tr>\(cell($0))</tr>\n" }.joined() + "</table>\n"
+      + document.leftOut.map { "<tr>\(ExportText.cell($0))</tr>\n" }.joined() + "</table>\n"
   }
 
   private func steps() -> String {
     "<h2>Steps</h2>\n"
-      + table(
+      + ExportText.table(
         ["Step", "What", "For", "Until minute", "State", "Who", "When", "What shows it"],
         document.steps.map {
           [
-            cell("\($0.number) \($0.key)"), cell("\($0.name): \($0.instruction)"),
-            cell($0.owners.joined(separator: ", ")), "<td class=\"n\">\($0.deadlineMinutes)</td>",
-            cell($0.state + ($0.overdue ? ", was overdue" : "")), cell($0.by ?? ""),
-            time($0.at), cell($0.evidence ?? ""),
+            ExportText.cell("\($0.number) \($0.key)"),
+            ExportText.cell("\($0.name): \($0.instruction)"),
+            ExportText.cell($0.owners.joined(separator: ", ")),
+            "<td class=\"n\">\($0.deadlineMinutes)</td>",
+            ExportText.cell($0.state + ($0.overdue ? ", was overdue" : "")),
+            ExportText.cell($0.by ?? ""),
+            time($0.at), ExportText.cell($0.evidence ?? ""),
           ]
         })
   }
 
   private func people() -> String {
     "<h2>Answers of those alerted</h2>\n"
-      + table(
+      + ExportText.table(
         ["Role", "By", "When", "How"],
         document.answers.map {
-          [cell($0.role), cell($0.by ?? "no answer"), time($0.at), cell($0.text ?? "")]
+          [
+            ExportText.cell($0.role), ExportText.cell($0.by ?? "no answer"), time($0.at),
+            ExportText.cell($0.text ?? ""),
+          ]
         })
   }
 
   private func signatures() -> String {
     var page = "<h2>Signatures</h2>\n"
-    page += table(
+    page += ExportText.table(
       ["Printed name", "Login", "Role", "When", "Meaning", "Stands"],
       document.signatures.map {
         [
-          cell($0.name), cell($0.login), cell($0.role), time($0.at), cell($0.meaning),
-          cell($0.stands ? "yes" : "no: the case was changed after it"),
+          ExportText.cell($0.name), ExportText.cell($0.login), ExportText.cell($0.role),
+          time($0.at), ExportText.cell($0.meaning),
+          ExportText.cell($0.stands ? "yes" : "no: the case was changed after it"),
         ]
       })
     if !document.unsigned.isEmpty {
@@ -115,45 +123,50 @@ struct CasePage {
 
   private func told() -> String {
     "<h2>Who was told</h2>\n"
-      + table(
+      + ExportText.table(
         ["Contact", "Way", "Of", "Attempts", "Told"],
         document.told.map {
           [
-            cell($0.contact), cell($0.way), cell($0.of), "<td class=\"n\">\($0.attempts)</td>",
-            cell($0.told ? "yes" : "no"),
+            ExportText.cell($0.contact), ExportText.cell($0.way), ExportText.cell($0.of),
+            "<td class=\"n\">\($0.attempts)</td>",
+            ExportText.cell($0.told ? "yes" : "no"),
           ]
         })
   }
 
   private func evidence() -> String {
     "<h2>Evidence</h2>\n"
-      + table(
+      + ExportText.table(
         ["File", "Step", "What", "When", "Bytes"],
         document.evidence.map {
           [
-            cell($0.file), "<td class=\"n\">\($0.step)</td>", cell($0.title), time($0.at),
+            ExportText.cell($0.file), "<td class=\"n\">\($0.step)</td>", ExportText.cell($0.title),
+            time($0.at),
             "<td class=\"n\">\($0.size)</td>",
           ]
         })
-      + table(
+      + ExportText.table(
         ["Further files", "What"],
         ([
           ("case.json", "this case, for programs"), ("records.jsonl", "its records, with hashes"),
           ("reads.csv", "reads and outcomes of its stations, 10 minutes before and after"),
           ("audit.csv", "alarms, stops, commands, refusals and links from then on"),
           ("units.csv", "all units affected"),
-        ] + document.attachments.map { ($0, "from the machine") }).map { [cell($0.0), cell($0.1)] })
+        ] + document.attachments.map { ($0, "from the machine") }).map {
+          [ExportText.cell($0.0), ExportText.cell($0.1)]
+        })
   }
 
   private func storyTable() -> String {
     var page = "<h2>What happened, in order</h2>\n"
-    page += table(
+    page += ExportText.table(
       ["Record", "Time", "Who", "What", "Words"],
       story.prefix(CasePage.storyMax).map { stored in
         let record = stored.record
         return [
           "<td class=\"n\">\(stored.sequence)</td>", time(ExportText.time(stored.wall)),
-          cell(CaseDocument.who(record.actor)), cell(CasePage.what(record)), cell(record.detail),
+          ExportText.cell(CaseDocument.who(record.actor)), ExportText.cell(CasePage.what(record)),
+          ExportText.cell(record.detail),
         ]
       })
     if story.count > CasePage.storyMax {
@@ -194,15 +207,6 @@ struct CasePage {
     return page
       + "<p>Check it with <code>lineward records check-export</code> and a key kept elsewhere.</p>\n"
   }
-
-  private func table(_ head: [String], _ rows: [[String]]) -> String {
-    if rows.isEmpty { return "<p class=\"none\">\(head[0]): none.</p>\n" }
-    return "<table>\n<thead><tr>" + head.map { "<th>\($0)</th>" }.joined()
-      + "</tr></thead>\n<tbody>\n"
-      + rows.map { "<tr>\($0.joined())</tr>\n" }.joined() + "</tbody>\n</table>\n"
-  }
-
-  private func cell(_ text: String) -> String { "<td>\(ExportText.html(text))</td>" }
 
   private func time(_ text: String?) -> String { "<td class=\"t\">\(text ?? "")</td>" }
 }

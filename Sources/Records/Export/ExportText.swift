@@ -34,6 +34,19 @@ enum ExportText {
     return String(decoding: text, as: UTF8.self)
   }
 
+  // MARK: HTML
+
+  /// A table of cells that are HTML already; without rows a sentence that says so.
+  static func table(_ head: [String], _ rows: [[String]]) -> String {
+    if rows.isEmpty { return "<p class=\"none\">\(head[0]): none.</p>\n" }
+    return "<table>\n<thead><tr>" + head.map { "<th>\($0)</th>" }.joined()
+      + "</tr></thead>\n<tbody>\n"
+      + rows.map { "<tr>\($0.joined())</tr>\n" }.joined() + "</tbody>\n</table>\n"
+  }
+
+  /// A cell with a text in it.
+  static func cell(_ text: String) -> String { "<td>\(html(text))</td>" }
+
   // MARK: JSON
 
   /// Adds a JSON string (RFC 8259): quotes, backslashes and control characters escaped.
