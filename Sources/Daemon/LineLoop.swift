@@ -386,14 +386,15 @@ package final class LineLoop: @unchecked Sendable {
 
   private func commit(wall: Int64) {
     guard let store else { return }
+    let isCommit = !core.outbox.records.isEmpty
     do throws(StorageFault) {
       // Sending may have added records (an order without room), so take them until none is left.
       let now = Clock.now
-      for record in core.outbox.records {
-        try store.append(record, at: now, wall: wall)
-        metrics.count(record)
+      let records = core.outbox.records.span
+      for index in records.indices {
+        try store.append(records[index], at: now, wall: wall)
+        metrics.count(records[index])
       }
-      let isCommit = !core.outbox.records.isEmpty
       core.outbox.records.removeAll(keepingCapacity: true)
       try store.commit()
       if isCommit {
@@ -415,7 +416,7 @@ package final class LineLoop: @unchecked Sendable {
     }
     if heldFrame == nil && heldPrint == nil && heldEvents.allSatisfy({ $0 == nil }) {
       do throws(StorageFault) {
-        try store.idle()
+        try store.idle(isQuiet: !isCommit)
       } catch {
         storageFailed(error, wall: wall)
       }

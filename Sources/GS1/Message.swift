@@ -81,8 +81,7 @@ public struct Message: Sendable {
 
   /// The place of an AI's first value in the scan, nil if the message does not carry the AI.
   public func value(of ai: ApplicationIdentifier) -> Range<Int>? {
-    let present = elements.span.extracting(0..<count)
-    for index in present.indices where present[index].ai == ai { return present[index].valueRange }
+    for index in 0..<count where elements[index].ai == ai { return elements[index].valueRange }
     return nil
   }
 

@@ -24,7 +24,9 @@ public enum LineEvent: Sendable {
   /// The daemon says what became of something that a case asked for.
   case containment(ContainmentEvent)
   /// A person ordered something; `id` names the reply.
-  case command(id: UInt64, LineCommand, actor: String)
+  ///
+  /// Apart in memory, because a command is many times larger than what comes for every pack.
+  indirect case command(id: UInt64, LineCommand, actor: String)
   /// Nothing happened but time.
   case tick
 }

@@ -37,7 +37,8 @@ extension LineController {
       emit(Record(.scannerTaught, actor: actor, detail: detail))
       finish(id, "taught")
     case .scannerNotTaught(let scanner, let sentence):
-      refuse(id, "scanners teach \(scanner)", sentence, actor: actor)
+      refuse(
+        id, "scanners teach \(scanner)", "the scanner is not taught: \(sentence)", actor: actor)
     case .scannerTrigger(let scanner):
       guard !permit else {
         // A message that no pack triggered would put the line in doubt.

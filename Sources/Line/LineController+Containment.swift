@@ -11,7 +11,9 @@ extension LineController {
   // MARK: What a case keeps from running
 
   /// Whether an open case keeps the line from being released; asked for every event.
-  var casesHoldRelease: Bool { cases.hasOpen && cases.open.contains(where: \.holdsRelease) }
+  var casesHoldRelease: Bool {
+    @inline(__always) get { cases.hasOpen && cases.open.contains(where: \.holdsRelease) }
+  }
 
   func caseObstacles() -> [String] {
     guard cases.hasOpen else { return [] }

@@ -4,31 +4,34 @@ internal import Alarms
 extension LineController {
   /// Reasons whose cause is there now; a release is refused while one of them is.
   var conditions: StopReasons {
-    var standing: StopReasons = []
-    if storageFault != nil { standing.insert(StopReasons(.storageFault)) }
-    if runningBatch == nil { standing.insert(StopReasons(.noBatchRunning)) }
-    if challengeIsDue { standing.insert(StopReasons(.challengeDue)) }
-    if casesHoldRelease { standing.insert(StopReasons(.containment)) }
-    // By index here and in what else runs for every event: a copy of a station counts references to all that is in it.
-    for index in stations.indices {
-      for scanner in stations[index].settings.scanners where !scannersOnline[scanner] {
-        standing.insert(StopReasons(.scannerLost))
+    @inline(__always)
+    get {
+      var standing: StopReasons = []
+      if storageFault != nil { standing.insert(StopReasons(.storageFault)) }
+      if runningBatch == nil { standing.insert(StopReasons(.noBatchRunning)) }
+      if challengeIsDue { standing.insert(StopReasons(.challengeDue)) }
+      if casesHoldRelease { standing.insert(StopReasons(.containment)) }
+      // By index here and in what else runs for every event: a copy of a station counts references to all that is in it.
+      for index in stations.indices {
+        for scanner in stations[index].settings.scanners where !scannersOnline[scanner] {
+          standing.insert(StopReasons(.scannerLost))
+        }
+        if stations[index].tracking.isInDoubt { standing.insert(StopReasons(.trackingInDoubt)) }
+        guard
+          stations[index].settings.tracksTriggers || !stations[index].settings.plc.isEmpty
+        else { continue }
+        guard let snapshot = stations[index].link.snapshot else {
+          standing.insert(StopReasons(.linkLost))
+          continue
+        }
+        if snapshot.mapVersion != 1 || snapshot.epoch == 0 {
+          standing.insert(StopReasons(.wrongMapVersion))
+        } else if !snapshot.inputs.isDisjoint(with: .notReady) {
+          standing.insert(StopReasons(.machineNotReady))
+        }
       }
-      if stations[index].tracking.isInDoubt { standing.insert(StopReasons(.trackingInDoubt)) }
-      guard
-        stations[index].settings.tracksTriggers || !stations[index].settings.plc.isEmpty
-      else { continue }
-      guard let snapshot = stations[index].link.snapshot else {
-        standing.insert(StopReasons(.linkLost))
-        continue
-      }
-      if snapshot.mapVersion != 1 || snapshot.epoch == 0 {
-        standing.insert(StopReasons(.wrongMapVersion))
-      } else if !snapshot.inputs.isDisjoint(with: .notReady) {
-        standing.insert(StopReasons(.machineNotReady))
-      }
+      return standing
     }
-    return standing
   }
 
   /// All reasons that stand: causes that are there, and those that wait for a release.

@@ -340,16 +340,18 @@ extension LineController {
     let running = runningBatch
     var passed: Int?
     var number: UInt32 = 0
+    var challenge: UInt32 = 0
+    // Asked for first: to look into what is there copies the whole batch, or station.
     if let running {
-      passed = batches[running].order?.next
+      if batches[running].order != nil { passed = batches[running].order?.next }
       number = batches[running].number
     }
+    if stations[station].challenge != nil { challenge = stations[station].challenge?.number ?? 0 }
     emit(
       Record(
         .verdict, station: station, unit: unit,
         batch: batch ?? number, row: row,
-        code: verdict.rawValue, number: stations[station].challenge?.number ?? 0, state: state,
-        raw: raw, detail: detail))
+        code: verdict.rawValue, number: challenge, state: state, raw: raw, detail: detail))
     if stations[station].settings.tracksTriggers {
       stations[station].stampLastUnit(moving: stations[station].moving(at: now))
     }
@@ -615,6 +617,7 @@ extension LineController {
   }
 
   /// Why a PLC's registers cannot be gone by, nil when they can.
+  @inline(__always)
   func mapFault(_ snapshot: PLCSnapshot, station: Int) -> String? {
     let plc = stations[station].settings.plc
     if snapshot.mapVersion != 1 {

@@ -253,9 +253,9 @@ public struct LineController: Sendable {
   // MARK: Records change the state, in life and in replay alike
 
   /// Writes a record and changes the state by it.
-  mutating func emit(_ record: Record) {
-    if storageFault == nil { outbox.records.append(record) }
+  mutating func emit(_ record: consuming Record) {
     apply(record)
+    if storageFault == nil { outbox.records.append(record) }
   }
 
   /// Takes a record that is on disk, in the order of the chain, before `begin`.
@@ -396,12 +396,16 @@ public struct LineController: Sendable {
     batches[index].state = state
   }
 
+  @inline(__always)
   func batchIndex(_ number: UInt32) -> Int? {
     // Numbers rise with the order of opening, and the batch at work is most often the last.
     batches.indices.last { batches[$0].number == number }
   }
 
-  var runningBatch: Int? { batches.indices.last { batches[$0].state == .running } }
+  var runningBatch: Int? {
+    // Inlined, like the other questions that every unit asks: called as a function, each would get a copy of the core.
+    @inline(__always) get { batches.indices.last { batches[$0].state == .running } }
+  }
 
   // MARK: What others see
 

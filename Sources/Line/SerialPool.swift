@@ -19,10 +19,12 @@ public final class SerialPool: @unchecked Sendable {
   public static let serialLengthMax = 20
 
   /// How many serials there are.
-  public private(set) var count = 0
+  public var count: Int { filled }
   /// How many serials there is room for.
   public let capacity: Int
 
+  // Not public, so that the compiler sees all accesses and need not check each as it runs.
+  private var filled = 0
   private let slots: UnsafeMutableRawPointer
   private let slotOfRow: UnsafeMutablePointer<UInt32>
   private let slotCount: Int
@@ -208,7 +210,7 @@ public final class SerialPool: @unchecked Sendable {
       of: UInt32(count), toByteOffset: SerialPool.rowOffset, as: UInt32.self)
     unsafe self.word(slot: slot).pointee.store(word.bits, ordering: .releasing)
     unsafe slotOfRow[count] = UInt32(slot)
-    defer { count += 1 }
+    defer { filled += 1 }
     return Int32(count)
   }
 

@@ -35,7 +35,7 @@ public final class RecordStore {
   /// The line's id, which goes into every record.
   public let line: String
   /// Sequence number of the last record appended, 0 when there is none.
-  public private(set) var lastSequence: Int64
+  @exclusivity(unchecked) public private(set) var lastSequence: Int64
   /// Sequence number of the last record that is on disk for certain: of a turn whose commit failed, the one before it.
   public private(set) var lastCommitted: Int64
   /// The last signed head of the chain, nil when none was signed yet: to be kept elsewhere.
@@ -67,12 +67,12 @@ public final class RecordStore {
   private var end: OpaquePointer?
   // The store belongs to one thread, so nothing is gained by having each of these accesses checked as it runs.
   @exclusivity(unchecked) private var encoder: RecordEncoder
-  private var inTransaction = false
+  @exclusivity(unchecked) private var inTransaction = false
   @exclusivity(unchecked) private var waiting = RowGroup()
   private var checkpointTried: Int32 = 0
-  private var appendedAt = Instant(nanoseconds: 0)
+  @exclusivity(unchecked) private var appendedAt = Instant(nanoseconds: 0)
   private var headAt: Instant?
-  private var dead: StorageFault?
+  @exclusivity(unchecked) private var dead: StorageFault?
 
   // Bound once and for all rows; both must outlive the statement.
   private let bootBytes: UnsafeMutableRawBufferPointer
@@ -258,8 +258,9 @@ public final class RecordStore {
     if !waiting.hasRoom(for: encoder.bytes.count) { try writeWaiting() }
     waiting.add(
       RowGroup.Row(
-        numbers: numbers, raw: raw, rawCount: record.raw.count, actor: actor,
-        actorCount: record.actor.utf8.count, detail: detail, detailCount: record.detail.utf8.count),
+        numbers: numbers, raw: .init(start: raw, count: record.raw.count),
+        actor: .init(start: actor, count: record.actor.utf8.count),
+        detail: .init(start: detail, count: record.detail.utf8.count)),
       encoder.bytes)
     lastSequence = sequence
     appendedAt = now
@@ -275,11 +276,11 @@ public final class RecordStore {
       inTransaction = true
     }
     if waiting.isFull {
-      for row in 0..<waiting.count { waiting.bind(row, to: insertGroup, place: row) }
+      waiting.bindAll(to: insertGroup)
       try run(insertGroup, "write a record")
     } else {
       for row in 0..<waiting.count {
-        waiting.bind(row, to: insert, place: 0)
+        waiting.bind(row, to: insert)
         try run(insert, "write a record")
       }
     }
@@ -322,7 +323,7 @@ public final class RecordStore {
     }
     if !inTransaction && waiting.count == 1 && nextSigner == nil {
       // One statement is a transaction by itself, and for one record two statements less.
-      waiting.bind(0, to: insert, place: 0)
+      waiting.bind(0, to: insert)
       try run(insert, "write the records to disk")
       waiting.removeAll()
     } else {
@@ -345,12 +346,17 @@ public final class RecordStore {
     }
   }
 
-  /// Uses a quiet moment: signs a head when one is due, and brings the log into the database when it is long.
-  public func idle() throws(StorageFault) {
+  /// Uses a moment in which nothing waits: signs a head when one is due, and brings the log into the database when it is
+  /// long.
+  ///
+  /// The latter costs two syncs, and right after a commit the next packs are near: then it is left to a quiet moment
+  /// (`isQuiet`), or to the commit that makes the log too long.
+  public func idle(isQuiet: Bool = true) throws(StorageFault) {
     if let dead { throw dead }
     guard !inTransaction && waiting.isEmpty else { return }
     if headIsDue { try signHead() }
     if base.last > 0 && !isRemoved { try removeArchived() }
+    guard isQuiet else { return }
     let pages = log.pages
     // A log that went back to its beginning is counted anew. One that a reader holds is tried again only when it grew.
     if pages < checkpointTried { checkpointTried = 0 }

@@ -5,29 +5,33 @@ internal import GRDBSQLite
 ///
 /// It keeps the bytes that a statement is bound to, until the statement has run.
 struct RowGroup: ~Copyable {
-  /// A row's numbers, and where its texts stand behind the hash that its bytes begin with.
+  /// A row's numbers, and where its texts and its hash stand.
   struct Row {
     var numbers: RecordEncoder.Numbers
-    var raw: Int
-    var rawCount: Int
-    var actor: Int
-    var actorCount: Int
-    var detail: Int
-    var detailCount: Int
-    /// Where its bytes stand in the group's.
-    fileprivate var start = 0
+    var raw: Bytes
+    var actor: Bytes
+    var detail: Bytes
+    fileprivate var hash = 0
 
-    init(
-      numbers: RecordEncoder.Numbers, raw: Int, rawCount: Int, actor: Int, actorCount: Int,
-      detail: Int, detailCount: Int
-    ) {
+    /// Where bytes stand, first behind the beginning of the record's own, then in the group's memory; 0 where none are.
+    struct Bytes: Equatable {
+      var start: Int
+      var count: Int
+
+      /// Says where `count` bytes stand.
+      init(start: Int, count: Int) {
+        self.start = count == 0 ? 0 : start
+        self.count = count
+      }
+
+      fileprivate func moved(by offset: Int) -> Bytes { Bytes(start: start + offset, count: count) }
+    }
+
+    init(numbers: RecordEncoder.Numbers, raw: Bytes, actor: Bytes, detail: Bytes) {
       self.numbers = numbers
       self.raw = raw
-      self.rawCount = rawCount
       self.actor = actor
-      self.actorCount = actorCount
       self.detail = detail
-      self.detailCount = detailCount
     }
   }
 
@@ -43,12 +47,15 @@ struct RowGroup: ~Copyable {
   private static let own: Int32 = 15
 
   private var rows: [Row] = []
+  /// What each place of the statement for many rows is bound to: from one transaction to the next most of it stays.
+  private var bound: [Row?]
   private var memory: UnsafeMutableRawBufferPointer
   private var used = 0
 
   init() {
     memory = .allocate(byteCount: RowGroup.byteCount, alignment: 16)
     rows.reserveCapacity(RowGroup.size)
+    bound = Array(repeating: nil, count: RowGroup.size)
   }
 
   deinit { memory.deallocate() }
@@ -68,9 +75,13 @@ struct RowGroup: ~Copyable {
     if bytes.count > memory.count {
       memory.deallocate()
       memory = .allocate(byteCount: bytes.count, alignment: 16)
+      bound = Array(repeating: nil, count: RowGroup.size)
     }
     var row = row
-    row.start = used
+    row.hash = used
+    row.raw = row.raw.moved(by: used)
+    row.actor = row.actor.moved(by: used)
+    row.detail = row.detail.moved(by: used)
     UnsafeMutableRawBufferPointer(rebasing: memory[used...]).copyMemory(from: bytes)
     used += bytes.count
     rows.append(row)
@@ -93,34 +104,75 @@ struct RowGroup: ~Copyable {
     return "INSERT INTO records (\(RecordSchema.columns)) VALUES \(values.joined(separator: ","))"
   }
 
-  /// Binds a row as the one at `place` in a statement; valid until the group is emptied.
-  func bind(_ index: Int, to statement: OpaquePointer?, place: Int) {
-    let row = rows[index]
-    let first = RowGroup.common + 1 + Int32(place) * RowGroup.own
-    let numbers = row.numbers
-    sqlite3_bind_int64(statement, first, numbers.sequence)
-    sqlite3_bind_int64(statement, first + 1, numbers.wall)
-    sqlite3_bind_int64(statement, first + 2, numbers.monotonic)
-    sqlite3_bind_int(statement, first + 3, Int32(numbers.kind))
-    sqlite3_bind_int(statement, first + 4, Int32(numbers.station))
-    sqlite3_bind_int(statement, first + 5, Int32(numbers.unit))
-    sqlite3_bind_int64(statement, first + 6, Int64(numbers.batch))
-    sqlite3_bind_int(statement, first + 7, numbers.row)
-    sqlite3_bind_int(statement, first + 8, Int32(numbers.code))
-    sqlite3_bind_int64(statement, first + 9, Int64(numbers.number))
-    if numbers.state == 0 {
-      sqlite3_bind_null(statement, first + 10)
-    } else {
-      sqlite3_bind_int(statement, first + 10, Int32(numbers.state))
+  /// Binds a row to the statement for one; valid until the group is emptied.
+  func bind(_ index: Int, to statement: OpaquePointer?) {
+    bind(rows[index], over: nil, to: statement, place: 0)
+  }
+
+  /// Binds all rows to the statement for as many; valid until the group is emptied.
+  mutating func bindAll(to statement: OpaquePointer?) {
+    for place in rows.indices {
+      bind(rows[place], over: bound[place], to: statement, place: Int32(place))
+      bound[place] = rows[place]
     }
-    guard let bytes = memory.baseAddress.map({ $0 + row.start }) else { return }
-    let text = bytes.assumingMemoryBound(to: CChar.self)
-    sqlite3_bind_blob(
-      statement, first + 11, bytes + row.raw, Int32(truncatingIfNeeded: row.rawCount), nil)
-    sqlite3_bind_text(
-      statement, first + 12, text + row.actor, Int32(truncatingIfNeeded: row.actorCount), nil)
-    sqlite3_bind_text(
-      statement, first + 13, text + row.detail, Int32(truncatingIfNeeded: row.detailCount), nil)
-    sqlite3_bind_blob(statement, first + 14, bytes, Int32(ChainHash.size), nil)
+  }
+
+  /// Binds what differs from what the place is bound to.
+  private func bind(_ row: Row, over last: Row?, to statement: OpaquePointer?, place: Int32) {
+    let first = RowGroup.common + 1 + place * RowGroup.own
+    let numbers = row.numbers
+    let before = last?.numbers
+    sqlite3_bind_int64(statement, first, numbers.sequence)
+    if before?.wall != numbers.wall { sqlite3_bind_int64(statement, first + 1, numbers.wall) }
+    if before?.monotonic != numbers.monotonic {
+      sqlite3_bind_int64(statement, first + 2, numbers.monotonic)
+    }
+    if before?.kind != numbers.kind {
+      sqlite3_bind_int(statement, first + 3, Int32(numbers.kind))
+    }
+    if before?.station != numbers.station {
+      sqlite3_bind_int(statement, first + 4, Int32(numbers.station))
+    }
+    if before?.unit != numbers.unit {
+      sqlite3_bind_int(statement, first + 5, Int32(numbers.unit))
+    }
+    if before?.batch != numbers.batch {
+      sqlite3_bind_int64(statement, first + 6, Int64(numbers.batch))
+    }
+    if before?.row != numbers.row { sqlite3_bind_int(statement, first + 7, numbers.row) }
+    if before?.code != numbers.code {
+      sqlite3_bind_int(statement, first + 8, Int32(numbers.code))
+    }
+    if before?.number != numbers.number {
+      sqlite3_bind_int64(statement, first + 9, Int64(numbers.number))
+    }
+    if before?.state != numbers.state {
+      if numbers.state == 0 {
+        sqlite3_bind_null(statement, first + 10)
+      } else {
+        sqlite3_bind_int(statement, first + 10, Int32(numbers.state))
+      }
+    }
+    guard let memory = memory.baseAddress else { return }
+    // What is bound is the place in memory: where that stays, the statement finds the new bytes there.
+    if last?.raw != row.raw {
+      sqlite3_bind_blob(
+        statement, first + 11, memory + row.raw.start, Int32(truncatingIfNeeded: row.raw.count), nil
+      )
+    }
+    let text = memory.assumingMemoryBound(to: CChar.self)
+    if last?.actor != row.actor {
+      sqlite3_bind_text(
+        statement, first + 12, text + row.actor.start, Int32(truncatingIfNeeded: row.actor.count),
+        nil)
+    }
+    if last?.detail != row.detail {
+      sqlite3_bind_text(
+        statement, first + 13, text + row.detail.start,
+        Int32(truncatingIfNeeded: row.detail.count), nil)
+    }
+    if last?.hash != row.hash {
+      sqlite3_bind_blob(statement, first + 14, memory + row.hash, Int32(ChainHash.size), nil)
+    }
   }
 }
