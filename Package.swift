@@ -38,6 +38,7 @@ let package = Package(
     .target(name: "CAllocations"),
     .target(name: "CFloors", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(name: "CLinux"),
+    .target(name: "CMemory"),
     .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
     .systemLibrary(name: "CPAM", providers: [.apt(["libpam0g-dev"])]),
     .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
@@ -50,7 +51,8 @@ let package = Package(
     .target(name: "GS1", swiftSettings: pure),
     .target(name: "Alarms", swiftSettings: pure),
     .target(name: "Containment", swiftSettings: pure),
-    .target(name: "Line", dependencies: ["GS1", "Alarms", "Containment"], swiftSettings: pure),
+    .target(
+      name: "Line", dependencies: ["GS1", "Alarms", "Containment", "CMemory"], swiftSettings: pure),
     .target(name: "Rings", swiftSettings: pure),
 
     // Rooms that know the machine.

@@ -390,10 +390,11 @@ package final class LineLoop: @unchecked Sendable {
     do throws(StorageFault) {
       // Sending may have added records (an order without room), so take them until none is left.
       let now = Clock.now
-      let records = core.outbox.records.span
-      for index in records.indices {
-        try store.append(records[index], at: now, wall: wall)
-        metrics.count(records[index])
+      try core.outbox.records.withUnsafeBufferPointer { (records) throws(StorageFault) in
+        for index in records.indices {
+          try store.append(records[index], at: now, wall: wall)
+          metrics.count(records[index])
+        }
       }
       core.outbox.records.removeAll(keepingCapacity: true)
       try store.commit()

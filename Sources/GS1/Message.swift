@@ -81,8 +81,40 @@ public struct Message: Sendable {
 
   /// The place of an AI's first value in the scan, nil if the message does not carry the AI.
   public func value(of ai: ApplicationIdentifier) -> Range<Int>? {
-    for index in 0..<count where elements[index].ai == ai { return elements[index].valueRange }
+    // By a span, here and below: an array of fixed size is copied for each look into it.
+    let present = elements.span.extracting(0..<count)
+    for index in present.indices where present[index].ai == ai { return present[index].valueRange }
     return nil
+  }
+
+  /// The places of the values that the unique identifier of a medicine pack is made of; each nil if the message does not
+  /// carry it (Delegated Regulation (EU) 2016/161, Art. 4; 21 U.S.C. 360eee(20)).
+  public struct PackIdentifier: Sendable {
+    /// The product code, AI 01.
+    public fileprivate(set) var gtin: Range<Int>?
+    /// The serial number, AI 21.
+    public fileprivate(set) var serial: Range<Int>?
+    /// The batch number, AI 10.
+    public fileprivate(set) var lot: Range<Int>?
+    /// The expiry date, AI 17.
+    public fileprivate(set) var expiry: Range<Int>?
+  }
+
+  /// What identifies the pack, found in one look through the message.
+  public var packIdentifier: PackIdentifier {
+    var pack = PackIdentifier()
+    let present = elements.span.extracting(0..<count)
+    for index in present.indices {
+      let element = present[index]
+      switch element.ai {
+      case .gtin: pack.gtin = pack.gtin ?? element.valueRange
+      case .serial: pack.serial = pack.serial ?? element.valueRange
+      case .lot: pack.lot = pack.lot ?? element.valueRange
+      case .expiry: pack.expiry = pack.expiry ?? element.valueRange
+      default: break
+      }
+    }
+    return pack
   }
 
   /// Reads and fully checks a scan, symbology identifier first.

@@ -30,9 +30,14 @@ struct AlarmDelays: Sendable {
   /// Nil: not yet reckoned from the records.
   private(set) var shelfEnds: [Key: Instant]?
 
+  /// Whether anything waits for its time.
+  var isPending: Bool {
+    @inline(__always) get { !coming.isEmpty || !going.isEmpty || shelfEnds?.isEmpty == false }
+  }
+
   /// When something becomes due.
   var deadline: Instant? {
-    guard !coming.isEmpty || !going.isEmpty || shelfEnds?.isEmpty == false else { return nil }
+    guard isPending else { return nil }
     let all = coming.values.map(\.due) + going.values + (shelfEnds ?? [:]).values
     return all.min()
   }

@@ -161,6 +161,7 @@ extension LineController {
   /// Raises, ends and unshelves what is due by `now`.
   mutating func advanceAlarms(now: Instant) {
     if delays.shelfEnds == nil { delays.reckon(alarms, now: now, wall: wall) }
+    guard delays.isPending else { return }
     for due in delays.takeComing(now: now) {
       recordRaised(due.key.kind, place: due.key.place, message: due.message)
     }

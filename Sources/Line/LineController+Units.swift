@@ -74,14 +74,27 @@ extension LineController {
     guard
       let index = stations.firstIndex(where: { $0.settings.scanners.contains(scanner) })
     else { return }
-    let read = Tracking.Read(scanner: scanner, bytes: bytes)
+    var read = Tracking.Read(scanner: scanner, bytes: bytes)
     guard stations[index].settings.tracksTriggers else {
       judge(station: index, unit: 0, reads: [read], triggered: now, now: now)
       return
     }
+    lookAhead(&read, station: index)
     if let decision = stations[index].tracking.message(read, now: now) {
       carryOut(decision, station: index, now: now)
     }
+  }
+
+  /// Takes a message apart as it comes and announces its serial, so that both are done when its trigger is there.
+  private func lookAhead(_ read: inout Tracking.Read, station: Int) {
+    // Reads of several scanners are judged together.
+    guard permit, let running = runningBatch, stations[station].settings.scanners.count == 1 else {
+      return
+    }
+    let reading = Reading.of(
+      read.bytes, scanner: settings.scanners[read.scanner], expected: batches[running].expected)
+    if case .serial(let serial, _) = reading { batches[running].pool?.announce(serial.span) }
+    read.early = Tracking.Read.Early(batch: batches[running].number, reading: reading)
   }
 
   mutating func scannerCame(_ scanner: Int) {
@@ -244,8 +257,14 @@ extension LineController {
       return
     }
     guard let running = runningBatch else { return }
-    let reading = LineController.combine(
-      reads, scanners: settings.scanners, expected: batches[running].expected)
+    let early = reads.count == 1 ? reads[0].early : nil
+    let reading =
+      if let early, early.batch == batches[running].number {
+        early.reading
+      } else {
+        LineController.combine(
+          reads, scanners: settings.scanners, expected: batches[running].expected)
+      }
     switch reading {
     case .refused(let verdict, let detail):
       conclude(station: station, unit: unit, verdict, reads: reads, detail: detail, now: now)

@@ -206,6 +206,8 @@ public struct LineController: Sendable {
           station: waiting.station,
           .verdict(
             generation: waiting.generation, unit: waiting.unit, .accept, due: waiting.due)))
+      // Its end comes next.
+      if let index = batchIndex(open.batch) { batches[index].pool?.announce(row: open.row) }
     }
     waitingAccepts.removeAll(keepingCapacity: true)
     for index in waitingOutcomes.sorted() {
@@ -381,9 +383,11 @@ public struct LineController: Sendable {
     guard let state = record.state, record.row >= 0, let index = batchIndex(record.batch),
       let pool = batches[index].pool, Int(record.row) < pool.count
     else { return }
-    let change = pool.change(at: record.row) { $0.after(record, state: state, station: station) }
-    guard let new = change.new else { return }
-    batches[index].count(from: change.old, to: new, by: record)
+    let change = pool.change(at: record.row) { word in
+      let after = word.after(record, state: state, station: station)
+      return after == word ? nil : after
+    }
+    batches[index].count(from: change.old, to: change.new ?? change.old, by: record)
   }
 
   /// The archive in which a batch's records lie, nil while they are with the line.

@@ -1,4 +1,5 @@
 internal import GS1
+internal import Glibc
 
 /// What one scanner message says, before the line's state is asked.
 ///
@@ -39,25 +40,21 @@ enum Reading: Sendable, Hashable {
     } else if !scan.starts(with: scanner.requireSymbology) {
       return .refused(.notDataMatrix, detail: "")
     }
-    let elements: Message
+    let pack: Message.PackIdentifier
     do throws(GS1Error) {
-      elements = try Message.parse(scan.span)
+      pack = try Message.parse(scan.span).packIdentifier
     } catch {
       if lacksOnlyGTIN(scan, error, gtin: expected.gtin) {
         return .refused(.wrongGTIN, detail: "the GTIN (01) is missing")
       }
       return .refused(.notGS1, detail: "\(error.message) (byte \(error.offset))")
     }
-    guard value(.gtin, of: elements, in: scan, is: expected.gtin) else {
-      return .refused(.wrongGTIN, detail: "")
-    }
-    guard value(.lot, of: elements, in: scan, is: expected.lot) else {
-      return .refused(.wrongLot, detail: "")
-    }
-    guard value(.expiry, of: elements, in: scan, is: expected.expiry) else {
+    guard holds(scan, pack.gtin, expected.gtin) else { return .refused(.wrongGTIN, detail: "") }
+    guard holds(scan, pack.lot, expected.lot) else { return .refused(.wrongLot, detail: "") }
+    guard holds(scan, pack.expiry, expected.expiry) else {
       return .refused(.wrongExpiry, detail: "")
     }
-    return .serial(Array(value(.serial, of: elements, in: scan)), gradeTenths: grade)
+    return .serial(Array(scan[pack.serial ?? 0..<0]), gradeTenths: grade)
   }
 
   /// Whether a message is a well-formed code, for stations with several scanners: "one good read is enough".
@@ -111,17 +108,9 @@ enum Reading: Sendable, Hashable {
     }
   }
 
-  private static func value(
-    _ ai: ApplicationIdentifier, of elements: Message, in scan: [UInt8]
-  ) -> ArraySlice<UInt8> {
-    elements.value(of: ai).map { scan[$0] } ?? []
-  }
-
-  /// Whether an element is this text, byte by byte.
-  private static func value(
-    _ ai: ApplicationIdentifier, of elements: Message, in scan: [UInt8], is text: String
-  ) -> Bool {
-    let range = elements.value(of: ai) ?? 0..<0
+  /// Whether a value is this text, byte by byte.
+  private static func holds(_ scan: [UInt8], _ value: Range<Int>?, _ text: String) -> Bool {
+    let range = value ?? 0..<0
     let bytes = text.utf8.span
     guard bytes.count == range.count else { return false }
     for index in bytes.indices where bytes[index] != scan[range.lowerBound + index] {
@@ -132,20 +121,28 @@ enum Reading: Sendable, Hashable {
 
   /// A `]` is in no GS1 character set, so a further AIM identifier can only begin a further code.
   private static func holdsSecondCode(_ data: ArraySlice<UInt8>) -> Bool {
-    var index = data.startIndex + 1
-    while index + 2 < data.endIndex {
-      if data[index] == UInt8(ascii: "]") {
-        let letter = data[index + 1] | 0x20
-        let modifier = data[index + 2] | 0x20
-        let isLetter = letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z")
-        let isModifier =
-          (data[index + 2] >= UInt8(ascii: "0") && data[index + 2] <= UInt8(ascii: "9"))
-          || (modifier >= UInt8(ascii: "a") && modifier <= UInt8(ascii: "z"))
-        if isLetter && isModifier { return true }
-      }
-      index += 1
+    var start = data.startIndex + 1
+    while start < data.endIndex, let index = bracket(in: data, from: start), index + 2 < data.endIndex {
+      let letter = data[index + 1] | 0x20
+      let modifier = data[index + 2] | 0x20
+      let isLetter = letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z")
+      let isModifier =
+        (data[index + 2] >= UInt8(ascii: "0") && data[index + 2] <= UInt8(ascii: "9"))
+        || (modifier >= UInt8(ascii: "a") && modifier <= UInt8(ascii: "z"))
+      if isLetter && isModifier { return true }
+      start = index + 1
     }
     return false
+  }
+
+  /// Where the first `]` stands from a place on; every message is looked through for one, so by the fastest means.
+  private static func bracket(in data: ArraySlice<UInt8>, from start: Int) -> Int? {
+    unsafe data[start...].withUnsafeBytes { bytes in
+      guard let first = bytes.baseAddress,
+        let found = unsafe memchr(first, Int32(UInt8(ascii: "]")), bytes.count)
+      else { return nil }
+      return unsafe start + (UnsafeRawPointer(found) - first)
+    }
   }
 
   private static func lastRange(of separator: [UInt8], in message: [UInt8]) -> Range<Int>? {

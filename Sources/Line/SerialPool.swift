@@ -1,3 +1,4 @@
+internal import CMemory
 internal import Glibc
 internal import Synchronization
 
@@ -293,6 +294,20 @@ public final class SerialPool: @unchecked Sendable {
       }
       slot = slot &+ 1 == slotCount ? 0 : slot &+ 1
     }
+  }
+
+  /// Says that a serial will be asked for soon; harms nothing when it is not.
+  ///
+  /// In a large pool the slot of a serial is in no cache, and waiting for it is most of what a hit costs.
+  func announce(_ serial: Swift.Span<UInt8>) {
+    guard serial.count >= 1 && serial.count <= SerialPool.serialLengthMax else { return }
+    unsafe cmemory_prefetch(slots + place(Key(serial)) * SerialPool.slotSize)
+  }
+
+  /// Says the same of the serial at `row`.
+  func announce(row: Int32) {
+    guard row >= 0 && row < count else { return }
+    unsafe cmemory_prefetch(slots + slot(of: row) * SerialPool.slotSize)
   }
 
   /// Finds a serial and returns its row, or nil when it is not in the pool.

@@ -16,6 +16,14 @@ struct Tracking: Sendable {
   struct Read: Sendable, Hashable {
     var scanner: Int
     var bytes: [UInt8]
+    /// What it says, found out before its trigger was there; nil: nobody looked yet.
+    var early: Early?
+
+    struct Early: Sendable, Hashable {
+      /// The batch that it was held against.
+      var batch: UInt32
+      var reading: Reading
+    }
   }
 
   enum State: Sendable, Hashable {
@@ -87,6 +95,8 @@ struct Tracking: Sendable {
     earlyRead = settings.earlyRead
     quiet = settings.quiet
     silentIsDoubt = settings.silentIsDoubt
+    // Which text is a no-read, and where a grade stands, is a setting too.
+    for index in reads.indices { reads[index].early = nil }
   }
 
   init(_ settings: StationSettings) {
@@ -109,11 +119,14 @@ struct Tracking: Sendable {
 
   /// When `advance` has something to do even if nothing comes; nil: never.
   var deadline: Instant? {
-    switch state {
-    case .inStep: nil
-    case .early(let since): since + earlyRead
-    case .pending(_, _, let until, _): until
-    case .doubt(let activity): activity + quiet
+    @inline(__always)
+    get {
+      switch state {
+      case .inStep: nil
+      case .early(let since): since + earlyRead
+      case .pending(_, _, let until, _): until
+      case .doubt(let activity): activity + quiet
+      }
     }
   }
 
@@ -181,9 +194,14 @@ struct Tracking: Sendable {
     }
   }
 
-  /// Time went on to `now`; at most one thing becomes due, so call again until nil.
+  /// Time went on to `now`: what became due by then.
+  @inline(__always)
   mutating func advance(now: Instant) -> [Decision] {
     guard let deadline, now >= deadline else { return [] }
+    return takeDue(deadline, now: now)
+  }
+
+  private mutating func takeDue(_ deadline: Instant, now: Instant) -> [Decision] {
     switch state {
     case .inStep:
       return []

@@ -327,8 +327,12 @@ public final class RecordStore {
       try run(insert, "write the records to disk")
       waiting.removeAll()
     } else {
+      // So many records that rows were written before: nobody knows when a moment comes in which nothing waits, and a head
+      // that goes with its records costs no sync of its own.
+      let isBusy = inTransaction
       try writeWaiting()
-      let head = try insertKeyChangeHead()
+      var head = try insertKeyChangeHead()
+      if head == nil, isBusy, headIsDue { head = try insertHead() }
       try run(end, "write the records to disk")
       inTransaction = false
       if let head { signed(head) }
@@ -407,11 +411,16 @@ public final class RecordStore {
   }
 
   private func signHead() throws(StorageFault) {
-    let head = signer.sign(sequence: lastSequence, hash: lastHash)
     try run(begin, "begin a transaction")
-    try insert(head)
+    let head = try insertHead()
     try run(end, "write a signed head to disk")
     signed(head)
+  }
+
+  private func insertHead() throws(StorageFault) -> SignedHead {
+    let head = signer.sign(sequence: lastSequence, hash: lastHash)
+    try insert(head)
+    return head
   }
 
   private func signed(_ head: SignedHead) {

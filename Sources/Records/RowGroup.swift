@@ -46,23 +46,29 @@ struct RowGroup: ~Copyable {
   private static let common: Int32 = 2
   private static let own: Int32 = 15
 
-  private var rows: [Row] = []
-  /// What each place of the statement for many rows is bound to: from one transaction to the next most of it stays.
-  private var bound: [Row?]
+  private let rows: UnsafeMutablePointer<Row>
+  private(set) var count = 0
+  /// What each place of the statement for many rows is bound to: from one run to the next most of it stays.
+  private let bound: UnsafeMutablePointer<Row>
+  private var isBound = false
   private var memory: UnsafeMutableRawBufferPointer
   private var used = 0
 
   init() {
     memory = .allocate(byteCount: RowGroup.byteCount, alignment: 16)
-    rows.reserveCapacity(RowGroup.size)
-    bound = Array(repeating: nil, count: RowGroup.size)
+    rows = .allocate(capacity: RowGroup.size)
+    bound = .allocate(capacity: RowGroup.size)
   }
 
-  deinit { memory.deallocate() }
+  // Rows are numbers alone, so there is nothing to deinitialize in them.
+  deinit {
+    memory.deallocate()
+    rows.deallocate()
+    bound.deallocate()
+  }
 
-  var isEmpty: Bool { rows.isEmpty }
-  var isFull: Bool { rows.count == RowGroup.size }
-  var count: Int { rows.count }
+  var isEmpty: Bool { count == 0 }
+  var isFull: Bool { count == RowGroup.size }
 
   /// Whether a row of so many bytes may be added before the others are written.
   func hasRoom(for bytes: Int) -> Bool {
@@ -75,7 +81,7 @@ struct RowGroup: ~Copyable {
     if bytes.count > memory.count {
       memory.deallocate()
       memory = .allocate(byteCount: bytes.count, alignment: 16)
-      bound = Array(repeating: nil, count: RowGroup.size)
+      isBound = false
     }
     var row = row
     row.hash = used
@@ -84,11 +90,12 @@ struct RowGroup: ~Copyable {
     row.detail = row.detail.moved(by: used)
     UnsafeMutableRawBufferPointer(rebasing: memory[used...]).copyMemory(from: bytes)
     used += bytes.count
-    rows.append(row)
+    (rows + count).initialize(to: row)
+    count += 1
   }
 
   mutating func removeAll() {
-    rows.removeAll(keepingCapacity: true)
+    count = 0
     used = 0
   }
 
@@ -106,47 +113,59 @@ struct RowGroup: ~Copyable {
 
   /// Binds a row to the statement for one; valid until the group is emptied.
   func bind(_ index: Int, to statement: OpaquePointer?) {
-    bind(rows[index], over: nil, to: statement, place: 0)
+    precondition(index < count, "no such row waits")
+    bind(rows[index], over: rows[index], isNew: true, to: statement, place: 0)
   }
 
-  /// Binds all rows to the statement for as many; valid until the group is emptied.
+  /// Binds all rows of a full group to the statement for as many; valid until the group is emptied.
   mutating func bindAll(to statement: OpaquePointer?) {
-    for place in rows.indices {
-      bind(rows[place], over: bound[place], to: statement, place: Int32(place))
-      bound[place] = rows[place]
+    precondition(isFull, "the group is not full")
+    for place in 0..<count {
+      bind(
+        rows[place], over: isBound ? bound[place] : rows[place], isNew: !isBound, to: statement,
+        place: Int32(place))
     }
+    bound.update(from: rows, count: count)
+    isBound = true
   }
 
-  /// Binds what differs from what the place is bound to.
-  private func bind(_ row: Row, over last: Row?, to statement: OpaquePointer?, place: Int32) {
+  /// Binds what differs from what the place is bound to; all of it when that is nothing yet.
+  @inline(__always)
+  private func bind(
+    _ row: Row, over last: Row, isNew: Bool, to statement: OpaquePointer?, place: Int32
+  ) {
     let first = RowGroup.common + 1 + place * RowGroup.own
     let numbers = row.numbers
-    let before = last?.numbers
+    let before = last.numbers
     sqlite3_bind_int64(statement, first, numbers.sequence)
-    if before?.wall != numbers.wall { sqlite3_bind_int64(statement, first + 1, numbers.wall) }
-    if before?.monotonic != numbers.monotonic {
+    if isNew || before.wall != numbers.wall {
+      sqlite3_bind_int64(statement, first + 1, numbers.wall)
+    }
+    if isNew || before.monotonic != numbers.monotonic {
       sqlite3_bind_int64(statement, first + 2, numbers.monotonic)
     }
-    if before?.kind != numbers.kind {
+    if isNew || before.kind != numbers.kind {
       sqlite3_bind_int(statement, first + 3, Int32(numbers.kind))
     }
-    if before?.station != numbers.station {
+    if isNew || before.station != numbers.station {
       sqlite3_bind_int(statement, first + 4, Int32(numbers.station))
     }
-    if before?.unit != numbers.unit {
+    if isNew || before.unit != numbers.unit {
       sqlite3_bind_int(statement, first + 5, Int32(numbers.unit))
     }
-    if before?.batch != numbers.batch {
+    if isNew || before.batch != numbers.batch {
       sqlite3_bind_int64(statement, first + 6, Int64(numbers.batch))
     }
-    if before?.row != numbers.row { sqlite3_bind_int(statement, first + 7, numbers.row) }
-    if before?.code != numbers.code {
+    if isNew || before.row != numbers.row {
+      sqlite3_bind_int(statement, first + 7, numbers.row)
+    }
+    if isNew || before.code != numbers.code {
       sqlite3_bind_int(statement, first + 8, Int32(numbers.code))
     }
-    if before?.number != numbers.number {
+    if isNew || before.number != numbers.number {
       sqlite3_bind_int64(statement, first + 9, Int64(numbers.number))
     }
-    if before?.state != numbers.state {
+    if isNew || before.state != numbers.state {
       if numbers.state == 0 {
         sqlite3_bind_null(statement, first + 10)
       } else {
@@ -155,24 +174,27 @@ struct RowGroup: ~Copyable {
     }
     guard let memory = memory.baseAddress else { return }
     // What is bound is the place in memory: where that stays, the statement finds the new bytes there.
-    if last?.raw != row.raw {
+    if isNew || last.raw != row.raw {
       sqlite3_bind_blob(
-        statement, first + 11, memory + row.raw.start, Int32(truncatingIfNeeded: row.raw.count), nil
+        statement, first + 11, memory + row.raw.start,
+        Int32(truncatingIfNeeded: row.raw.count), nil
       )
     }
     let text = memory.assumingMemoryBound(to: CChar.self)
-    if last?.actor != row.actor {
+    if isNew || last.actor != row.actor {
       sqlite3_bind_text(
-        statement, first + 12, text + row.actor.start, Int32(truncatingIfNeeded: row.actor.count),
+        statement, first + 12, text + row.actor.start,
+        Int32(truncatingIfNeeded: row.actor.count),
         nil)
     }
-    if last?.detail != row.detail {
+    if isNew || last.detail != row.detail {
       sqlite3_bind_text(
         statement, first + 13, text + row.detail.start,
         Int32(truncatingIfNeeded: row.detail.count), nil)
     }
-    if last?.hash != row.hash {
-      sqlite3_bind_blob(statement, first + 14, memory + row.hash, Int32(ChainHash.size), nil)
+    if isNew || last.hash != row.hash {
+      sqlite3_bind_blob(
+        statement, first + 14, memory + row.hash, Int32(ChainHash.size), nil)
     }
   }
 }
