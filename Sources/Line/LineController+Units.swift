@@ -307,7 +307,7 @@ extension LineController {
   }
 
   private mutating func judge(
-    station: Int, unit: UInt16, serial: [UInt8], grade: Int?, batch index: Int,
+    station: Int, unit: UInt16, serial: ArraySlice<UInt8>, grade: Int?, batch index: Int,
     reads: [Tracking.Read], triggered: Instant, now: Instant
   ) {
     guard let pool = batches[index].pool, let hit = pool.find(serial.span) else {

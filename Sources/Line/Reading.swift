@@ -8,7 +8,7 @@ enum Reading: Sendable, Hashable {
   /// The message shows by itself that no pack passes with it.
   case refused(Verdict, detail: String)
   /// GTIN, lot and expiry are the batch's; `serial` is yet to be found in the pool.
-  case serial([UInt8], gradeTenths: Int?)
+  case serial(ArraySlice<UInt8>, gradeTenths: Int?)
 
   /// What every pack of a batch carries.
   struct Expected {
@@ -42,7 +42,7 @@ enum Reading: Sendable, Hashable {
     }
     let pack: Message.PackIdentifier
     do throws(GS1Error) {
-      pack = try Message.parse(scan.span).packIdentifier
+      pack = try Message.packIdentifier(in: scan.span)
     } catch {
       if lacksOnlyGTIN(scan, error, gtin: expected.gtin) {
         return .refused(.wrongGTIN, detail: "the GTIN (01) is missing")
@@ -54,7 +54,7 @@ enum Reading: Sendable, Hashable {
     guard holds(scan, pack.expiry, expected.expiry) else {
       return .refused(.wrongExpiry, detail: "")
     }
-    return .serial(Array(scan[pack.serial ?? 0..<0]), gradeTenths: grade)
+    return .serial(scan[pack.serial ?? 0..<0], gradeTenths: grade)
   }
 
   /// Whether a message is a well-formed code, for stations with several scanners: "one good read is enough".

@@ -179,7 +179,7 @@ extension LineController {
       }
       let reading = Reading.of(
         evidence, scanner: LineController.handScanner, expected: batch.expected)
-      guard case .serial(let read, _) = reading, read == serial else {
+      guard case .serial(let read, _) = reading, read.elementsEqual(serial) else {
         var why = "it is the code of another pack"
         if case .refused(let verdict, let detail) = reading {
           why = verdict.phrase + (detail.isEmpty ? "" : " (\(detail))")

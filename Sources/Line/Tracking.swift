@@ -81,6 +81,8 @@ struct Tracking: Sendable {
 
   private(set) var state: State = .inStep
   private var reads: [Read] = []
+  /// The reads that were judged last: their memory serves the next but one.
+  private var spare: [Read] = []
   /// When the last message came.
   private var messageAt: Instant?
   let scanners: [Int]
@@ -168,7 +170,8 @@ struct Tracking: Sendable {
     defer { messageAt = now }
     switch state {
     case .inStep:
-      reads = [read]
+      reads.removeAll(keepingCapacity: true)
+      reads.append(read)
       // Two in one read are no early message of the next unit: the scanner held one back, and the one that was judged may
       // have been another unit's.
       if messageAt == now { return enterDoubt([], .secondMessage, now) }
@@ -259,9 +262,10 @@ struct Tracking: Sendable {
     guard case .pending(let unit, let since, _, _) = state, reads.count == scanners.count else {
       return nil
     }
-    defer { reads = [] }
+    swap(&reads, &spare)
+    reads.removeAll(keepingCapacity: true)
     state = .inStep
-    return .judge(unit: unit, reads: reads, since: since)
+    return .judge(unit: unit, reads: spare, since: since)
   }
 
   private mutating func enterDoubt(_ units: [UInt16], _ cause: Cause, _ now: Instant) -> Decision {
