@@ -82,6 +82,8 @@ package final class LineLoop: @unchecked Sendable {
 
   // Touched by one thread and for every event: a check of each access as it runs would cost more than some events.
   @exclusivity(unchecked) private var core: LineController
+  /// The actions being carried out; empty between, and its memory serves again.
+  @exclusivity(unchecked) private var actions: [LineAction] = []
   @exclusivity(unchecked) private var heldFrame: Frame?
   @exclusivity(unchecked) private var heldEvents: [StationEvent?]
   /// Wall time of the turn.
@@ -354,9 +356,9 @@ package final class LineLoop: @unchecked Sendable {
     // An order that finds no room is itself an event, whose own orders go out in the next round; two rounds are enough
     // for the stop, the rest waits for the next turn.
     for _ in 0..<2 {
-      let actions = core.outbox.actions
-      core.outbox.actions.removeAll(keepingCapacity: true)
-      if actions.isEmpty { return }
+      if core.outbox.actions.isEmpty { return }
+      swap(&actions, &core.outbox.actions)
+      defer { actions.removeAll(keepingCapacity: true) }
       var posted = 0
       var refused = 0
       for case .order(let station, let order) in actions {

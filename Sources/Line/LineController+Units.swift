@@ -86,7 +86,9 @@ extension LineController {
   }
 
   /// Takes a message apart as it comes and announces its serial, so that both are done when its trigger is there.
-  private func lookAhead(_ read: inout Tracking.Read, station: Int) {
+  ///
+  /// Changes nothing of the core, and is `mutating` so that it gets no copy of it.
+  private mutating func lookAhead(_ read: inout Tracking.Read, station: Int) {
     // Reads of several scanners are judged together.
     guard permit, let running = runningBatch, stations[station].settings.scanners.count == 1 else {
       return

@@ -110,13 +110,7 @@ enum Reading: Sendable, Hashable {
 
   /// Whether a value is this text, byte by byte.
   private static func holds(_ scan: [UInt8], _ value: Range<Int>?, _ text: String) -> Bool {
-    let range = value ?? 0..<0
-    let bytes = text.utf8.span
-    guard bytes.count == range.count else { return false }
-    for index in bytes.indices where bytes[index] != scan[range.lowerBound + index] {
-      return false
-    }
-    return true
+    scan[value ?? 0..<0].elementsEqual(text.utf8)
   }
 
   /// A `]` is in no GS1 character set, so a further AIM identifier can only begin a further code.

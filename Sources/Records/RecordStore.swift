@@ -18,7 +18,7 @@ public final class RecordStore {
   static let lockWait: Int32 = 500
   /// Pages in the write-ahead log from which idle moments are used to bring them into the database.
   static let checkpointPages: Int32 = 250
-  /// Pages at which a commit does it at once; SQLite's own default for `wal_autocheckpoint`.
+  /// Pages at which a commit does it at once, in a line without any quiet turn; SQLite's own default for `wal_autocheckpoint`.
   static let checkpointPagesMax: Int32 = 1000
   /// A head is signed when this many records have come since the last one that was signed.
   static let headEvery: Int64 = 10_000
@@ -621,7 +621,7 @@ private final class LogPages {
 
   var pages: Int32 { count.pointee }
 
-  /// Takes the place of SQLite's `wal_autocheckpoint`, which uses the same hook: it too moves the log at 1,000 pages.
+  /// Takes the place of SQLite's `wal_autocheckpoint`, which uses the same hook: it too moves a log that grew too long.
   func watch(_ connection: OpaquePointer?) {
     sqlite3_wal_hook(
       connection,
