@@ -84,6 +84,8 @@ package final class LineLoop: @unchecked Sendable {
   @exclusivity(unchecked) private var core: LineController
   /// The actions being carried out; empty between, and its memory serves again.
   @exclusivity(unchecked) private var actions: [LineAction] = []
+  /// Whether nothing came in this turn.
+  @exclusivity(unchecked) private var isQuiet = true
   @exclusivity(unchecked) private var heldFrame: Frame?
   @exclusivity(unchecked) private var heldEvents: [StationEvent?]
   /// Wall time of the turn.
@@ -219,6 +221,7 @@ package final class LineLoop: @unchecked Sendable {
 
   /// Takes what the devices published, oldest first, so that a message and its trigger keep their order.
   private func drain(wall: Int64) {
+    isQuiet = true
     for _ in 0..<LineLoop.eventsPerTurnMax {
       if heldFrame == nil { heldFrame = nextFrame() }
       for index in plcRings.indices where heldEvents[index] == nil {
@@ -234,6 +237,7 @@ package final class LineLoop: @unchecked Sendable {
           source = index
         }
       }
+      isQuiet = isQuiet && heldPrint == nil && earliest == .max
       if let line = heldPrint, line.at <= earliest {
         heldPrint = nil
         core.step(
@@ -389,6 +393,7 @@ package final class LineLoop: @unchecked Sendable {
   private func commit(wall: Int64) {
     guard let store else { return }
     let isCommit = !core.outbox.records.isEmpty
+    if isCommit { isQuiet = false }
     do throws(StorageFault) {
       // Sending may have added records (an order without room), so take them until none is left.
       let now = Clock.now
@@ -419,7 +424,7 @@ package final class LineLoop: @unchecked Sendable {
     }
     if heldFrame == nil && heldPrint == nil && heldEvents.allSatisfy({ $0 == nil }) {
       do throws(StorageFault) {
-        try store.idle(isQuiet: !isCommit)
+        try store.idle(isQuiet: isQuiet)
       } catch {
         storageFailed(error, wall: wall)
       }

@@ -116,7 +116,9 @@ enum Reading: Sendable, Hashable {
   /// A `]` is in no GS1 character set, so a further AIM identifier can only begin a further code.
   private static func holdsSecondCode(_ data: ArraySlice<UInt8>) -> Bool {
     var start = data.startIndex + 1
-    while start < data.endIndex, let index = bracket(in: data, from: start), index + 2 < data.endIndex {
+    while start < data.endIndex, let index = bracket(in: data, from: start),
+      index + 2 < data.endIndex
+    {
       let letter = data[index + 1] | 0x20
       let modifier = data[index + 2] | 0x20
       let isLetter = letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z")

@@ -16,9 +16,11 @@ public final class RecordStore {
   public static let tailChecked: Int64 = 1000
   /// How long another process's lock is waited for, in milliseconds; below the second after which a PLC stops.
   static let lockWait: Int32 = 500
-  /// Pages in the write-ahead log from which idle moments are used to bring them into the database.
+  /// Pages in the write-ahead log from which quiet moments are used to bring them into the database.
   static let checkpointPages: Int32 = 250
-  /// Pages at which a commit does it at once, in a line without any quiet turn; SQLite's own default for `wal_autocheckpoint`.
+  /// Pages from which any moment is used in which nothing waits.
+  static let checkpointPagesBusy: Int32 = 750
+  /// Pages at which a commit does it at once; SQLite's own default for `wal_autocheckpoint`.
   static let checkpointPagesMax: Int32 = 1000
   /// A head is signed when this many records have come since the last one that was signed.
   static let headEvery: Int64 = 10_000
@@ -353,15 +355,15 @@ public final class RecordStore {
   /// Uses a moment in which nothing waits: signs a head when one is due, and brings the log into the database when it is
   /// long.
   ///
-  /// The latter costs two syncs, and right after a commit the next packs are near: then it is left to a quiet moment
-  /// (`isQuiet`), or to the commit that makes the log too long.
+  /// The latter costs two syncs, and where something just came the next is near: then it is put off to a quiet moment
+  /// (`isQuiet`), but not for ever.
   public func idle(isQuiet: Bool = true) throws(StorageFault) {
     if let dead { throw dead }
     guard !inTransaction && waiting.isEmpty else { return }
     if headIsDue { try signHead() }
     if base.last > 0 && !isRemoved { try removeArchived() }
-    guard isQuiet else { return }
     let pages = log.pages
+    guard isQuiet || pages >= RecordStore.checkpointPagesBusy else { return }
     // A log that went back to its beginning is counted anew. One that a reader holds is tried again only when it grew.
     if pages < checkpointTried { checkpointTried = 0 }
     guard pages - checkpointTried >= RecordStore.checkpointPages else { return }

@@ -52,7 +52,9 @@ import Testing
         #expect(message[index].valueRange.upperBound <= scan.count)
       }
       #expect(try Message.elements(in: scan).count == message.count)
+      #expect(try Message.packIdentifier(in: scan.span).serial == message.value(of: .serial))
     } catch {
+      #expect(throws: error) { try Message.packIdentifier(in: scan.span) }
       #expect(error.offset >= 0 && error.offset <= scan.count, "\(error)")
       #expect(!error.message.isEmpty)
     }

@@ -37,6 +37,11 @@ import Testing
           let range = try #require(parsed.value(of: element.ai))
           #expect(Array(scan[range]) == Array(element.value.utf8))
         }
+        let pack = try Message.packIdentifier(in: scan.span)
+        #expect(pack.gtin == parsed.value(of: .gtin))
+        #expect(pack.serial == parsed.value(of: .serial))
+        #expect(pack.lot == parsed.value(of: .lot))
+        #expect(pack.expiry == parsed.value(of: .expiry))
       }
     }
   }

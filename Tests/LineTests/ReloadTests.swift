@@ -23,6 +23,19 @@ import Testing
     #expect(rig.reasons.first == .limitExceeded)
   }
 
+  /// A message is taken apart when it comes, and judged when its trigger is there.
+  @Test func aReloadBetweenAMessageAndItsTriggerHoldsForIt() {
+    var settings = ReloadTests.settings()
+    settings.scanners[0].noReads = [Rig.scan("S00001")]
+    for isReloaded in [false, true] {
+      var rig = Rig.running()
+      rig.message(Rig.scan("S00001"))
+      if isReloaded { rig.command(.reload(settings, detail: "f")) }
+      rig.trigger()
+      #expect(rig.verdict(of: rig.snapshot.lastUnit) == (isReloaded ? .noRead : .accept))
+    }
+  }
+
   @Test func aCoreMadeAfterAStorageFaultGoesByWhatWasLoadedLast() {
     var rig = Rig.running()
     var station = Rig.station

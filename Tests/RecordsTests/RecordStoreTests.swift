@@ -151,6 +151,50 @@ import Testing
     }
   }
 
+  @Test func rightAfterACommitTheLogStaysWhereItIsUntilItIsTooLong() throws {
+    try withDirectory { directory in
+      let store = try RecordStore(directory: directory, line: "L01")
+      let raw = [UInt8](repeating: 0x41, count: 1000)
+      var sizes: [Int] = []
+      for _ in 0..<60 {
+        for _ in 0..<100 { try store.append(Line.Record(.strayRead, raw: raw), at: instant(0)) }
+        try store.commit()
+        try store.idle(isQuiet: false)
+        sizes.append(try read(directory + "/records.sqlite").count)
+      }
+      #expect(sizes[10] == sizes[0], "it was moved though the line was not quiet")
+      #expect(sizes[59] > sizes[0], "nothing moves a log that is too long")
+      let size = try read(directory + "/records.sqlite-wal").count
+      #expect(size < 6_000_000, "the log has \(size) bytes")
+      store.close()
+      #expect(RecordVerifier.verify(directory: directory).isIntact)
+    }
+  }
+
+  /// A line that is never quiet signs all the same, and one sync is enough for records and head.
+  @Test func aBusyTurnCarriesItsHead() throws {
+    try withDirectory { directory in
+      let store = try RecordStore(directory: directory, line: "L01")
+      var heads: [Int64] = []
+      for turn in 1...30 {
+        for _ in 0..<1000 { try store.append(Line.Record(.strayRead), at: instant(0)) }
+        #expect(store.lastHead?.sequence ?? 0 < Int64(turn) * 1000, "signed before it is on disk")
+        try store.commit()
+        if let head = store.lastHead?.sequence, heads.last != head { heads.append(head) }
+      }
+      #expect(heads == [1000, 11_000, 21_000])
+      let other = try DatabaseQueue(path: directory + "/records.sqlite")
+      let stored = try other.read {
+        try Int64.fetchAll($0, sql: "SELECT sequence FROM heads ORDER BY sequence")
+      }
+      #expect(stored == heads)
+      try other.close()
+      store.close()
+      let report = RecordVerifier.verify(directory: directory)
+      #expect(report.isIntact, "\(report)")
+    }
+  }
+
   @Test func aReaderSeesHistoryAndSlicesBesideTheWriter() throws {
     try withDirectory { directory in
       let store = try RecordStore(directory: directory, line: "L01")
