@@ -11,8 +11,7 @@ SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
 # As they are installed: what is measured and simulated is what runs beside the line. One at a time, because GRDB's dynamic
 # library, which nobody uses, cannot be linked so.
 SWIFT_RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib --product
-PROGRAMS := linewardd lineward lineward-auth linewardsim linewardmanual
-BENCHES := linewardd lineward linewardbench linewardfloor
+release-of = for program in $(1); do $(SWIFT_RELEASE) $$program || exit 1; done
 DEBUG := .build/debug
 RELEASE := .build/release
 DESTDIR ?=
@@ -62,7 +61,7 @@ build: packages ## debug build of everything
 
 .PHONY: release
 release: packages ## release build of the programs
-	for program in $(PROGRAMS); do $(SWIFT_RELEASE) $$program || exit 1; done
+	$(call release-of,linewardd lineward lineward-auth linewardsim linewardmanual)
 
 .PHONY: lint
 lint: ## formatting and style
@@ -100,7 +99,7 @@ tsan: packages ## rings, pool and links under the thread sanitizer, release; the
 
 .PHONY: sim
 sim: packages ## whole lines in virtual time, as many as SIM_SECONDS=60 hold; SEED=n for one
-	$(SWIFT_RELEASE) wholelines
+	$(call release-of,wholelines)
 	$(RELEASE)/wholelines --seconds $(SIM_SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: crash
@@ -109,7 +108,7 @@ crash: build ## the real daemon killed, and its power cut; KILLS=300 CUTS=60 SEE
 
 .PHONY: bench
 bench: packages ## speed, against floors measured in the same run; ONLY=pool,rings for parts of it
-	for program in $(BENCHES); do $(SWIFT_RELEASE) $$program || exit 1; done
+	$(call release-of,linewardd lineward linewardbench linewardfloor)
 	$(RELEASE)/linewardbench --linewardd $(RELEASE)/linewardd $(if $(ONLY),--only $(ONLY))
 
 .PHONY: demo
@@ -172,7 +171,7 @@ web-test: build ## the web view in a headless Chromium, beside daemon and simula
 
 .PHONY: install
 install: packages ## the programs and their files below DESTDIR
-	for program in linewardd lineward lineward-auth linewardmanual; do $(SWIFT_RELEASE) $$program || exit 1; done
+	$(call release-of,linewardd lineward lineward-auth linewardmanual)
 	install -D -m 0755 $(RELEASE)/linewardd $(DESTDIR)$(PREFIX)/bin/linewardd
 	install -D -m 0755 $(RELEASE)/lineward $(DESTDIR)$(PREFIX)/bin/lineward
 	install -D -m 0755 $(RELEASE)/lineward-auth $(DESTDIR)$(PREFIX)/libexec/lineward-auth

@@ -84,7 +84,7 @@ package final class LineLoop: @unchecked Sendable {
   @exclusivity(unchecked) private var core: LineController
   /// The actions being carried out; empty between, and its memory serves again.
   @exclusivity(unchecked) private var actions: [LineAction] = []
-  /// Whether nothing came in this turn.
+  /// Whether nothing came and nothing was recorded in this turn.
   @exclusivity(unchecked) private var isQuiet = true
   @exclusivity(unchecked) private var heldFrame: Frame?
   @exclusivity(unchecked) private var heldEvents: [StationEvent?]
@@ -397,6 +397,7 @@ package final class LineLoop: @unchecked Sendable {
     do throws(StorageFault) {
       // Sending may have added records (an order without room), so take them until none is left.
       let now = Clock.now
+      // In place: a loop over the array counts references to all that is in a record, twice.
       try core.outbox.records.withUnsafeBufferPointer { (records) throws(StorageFault) in
         for index in records.indices {
           try store.append(records[index], at: now, wall: wall)

@@ -87,8 +87,10 @@ public struct Message: Sendable {
     return nil
   }
 
-  /// The places of the values that the unique identifier of a medicine pack is made of; each nil if the message does not
-  /// carry it (Delegated Regulation (EU) 2016/161, Art. 4; 21 U.S.C. 360eee(20)).
+  /// Where the values stand that the unique identifier of a medicine pack is made of; each nil if the message does not carry it.
+  ///
+  /// Delegated Regulation (EU) 2016/161, article 4 (b); 21 U.S.C. 360eee (20), "standardized numerical identifier", with lot and
+  /// expiry beside it (14).
   public struct PackIdentifier: Sendable {
     /// The product code, AI 01.
     public fileprivate(set) var gtin: Range<Int>?

@@ -16,7 +16,7 @@ struct Tracking: Sendable {
   struct Read: Sendable, Hashable {
     var scanner: Int
     var bytes: [UInt8]
-    /// What it says, found out before its trigger was there; nil: nobody looked yet.
+    /// What it says, found out when it came; nil: nobody looked yet.
     var early: Early?
 
     struct Early: Sendable, Hashable {

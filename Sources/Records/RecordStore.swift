@@ -357,15 +357,15 @@ public final class RecordStore {
   ///
   /// The latter costs two syncs, and where something just came the next is near: then it is put off to a quiet moment
   /// (`isQuiet`), but not for ever.
-  public func idle(isQuiet: Bool = true) throws(StorageFault) {
+  public func idle(isQuiet: Bool) throws(StorageFault) {
     if let dead { throw dead }
     guard !inTransaction && waiting.isEmpty else { return }
     if headIsDue { try signHead() }
     if base.last > 0 && !isRemoved { try removeArchived() }
     let pages = log.pages
-    guard isQuiet || pages >= RecordStore.checkpointPagesBusy else { return }
     // A log that went back to its beginning is counted anew. One that a reader holds is tried again only when it grew.
     if pages < checkpointTried { checkpointTried = 0 }
+    guard isQuiet || pages >= RecordStore.checkpointPagesBusy else { return }
     guard pages - checkpointTried >= RecordStore.checkpointPages else { return }
     checkpointTried = pages
     let code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)

@@ -13,7 +13,9 @@ struct RowGroup: ~Copyable {
     var detail: Bytes
     fileprivate var hash = 0
 
-    /// Where bytes stand, first behind the beginning of the record's own, then in the group's memory; 0 where none are.
+    /// Where bytes stand, first behind the beginning of the record's own, then in the group's memory.
+    ///
+    /// None stand at their record's beginning, so that they stay there whatever stands before them.
     struct Bytes: Equatable {
       var start: Int
       var count: Int
@@ -129,7 +131,8 @@ struct RowGroup: ~Copyable {
     isBound = true
   }
 
-  /// Binds what differs from what the place is bound to; all of it when that is nothing yet.
+  /// Binds what differs from what the place is bound to; all of it when that is nothing yet (`isNew`; an optional of a row
+  /// is copied for each look into it).
   @inline(__always)
   private func bind(
     _ row: Row, over last: Row, isNew: Bool, to statement: OpaquePointer?, place: Int32

@@ -37,7 +37,7 @@ enum AppendBench {
       try store.commit()
       let time = monotonicNow() - start
       // The loop does so when nothing waits.
-      try store.idle()
+      try store.idle(isQuiet: true)
       return time
     }
     for _ in 0..<warmUp { _ = try append() }

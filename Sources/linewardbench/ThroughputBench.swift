@@ -136,9 +136,10 @@ enum ThroughputBench {
       }
     }
 
-    /// By how many nanoseconds the feeder's sleeps may last longer, 0 as usual, which is 50,000.
+    /// How many nanoseconds later than asked for the feeder may wake; 0: as usual, which is 50,000.
     ///
-    /// For so long the loop would have nothing to do after each commit.
+    /// So much later than a PLC it would answer each commit, with the loop waiting for it. The feeder is the main thread, which
+    /// `self` names; the loop's own thread is there already and keeps what it has.
     private static func setTimerSlack(_ nanoseconds: Int) {
       FileHandle(forWritingAtPath: "/proc/self/timerslack_ns")?.write(Data("\(nanoseconds)".utf8))
     }

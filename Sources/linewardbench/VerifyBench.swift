@@ -78,7 +78,7 @@ enum VerifyBench {
           .outcome, station: 0, unit: unit, batch: 1, row: Int32(row),
           code: Outcome.passed.rawValue, number: UInt32(sequence), state: .commissioned))
       if row % 64 == 63 { try store.commit() }
-      if row % 1024 == 1023 { try store.idle() }
+      if row % 1024 == 1023 { try store.idle(isQuiet: true) }
     }
     try store.commit()
     store.close()

@@ -60,7 +60,7 @@ import Testing
     let reader = try RecordReader(directory: line.directory)
     while try self.first(reader) < first {
       guard ContinuousClock.now < end else { throw TestFault(text: "nothing is removed") }
-      try line.store.idle()
+      try line.store.idle(isQuiet: true)
       usleep(5000)
     }
   }
@@ -87,7 +87,7 @@ import Testing
   @Test func theFirstKeyProvesAllRecordsAlthoughItWasChangedBeforeAndAfterAnArchive() throws {
     try withDirectory { directory in
       let line = try line(directory, open: false)
-      try line.store.idle()
+      try line.store.idle(isQuiet: true)
       let first = try #require(HeadKey.stored(in: directory))
       // The archive's own records do not know the key that signs its manifest.
       try rotate(line)
@@ -98,7 +98,7 @@ import Testing
       let all = paths + [try archive(line)]
       try remove(line, until: #require(line.store.base.description).last + 1)
       try line.restart()
-      try line.store.idle()
+      try line.store.idle(isQuiet: true)
       let joined = RecordVerifier.verify(directory: directory, archives: all, keys: [first])
       #expect(joined.isIntact, "\(joined.summary)")
       #expect(joined.keys.count == 3)

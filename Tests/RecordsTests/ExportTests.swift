@@ -406,7 +406,7 @@ import Testing
         do {
           try line.store.append(Record(.strayRead, raw: [2]), at: instant(0))
           try line.store.commit()
-          try line.store.idle()
+          try line.store.idle(isQuiet: true)
           added += 1
         } catch {
           Issue.record("\(error)")

@@ -11,7 +11,7 @@ import Testing
       try store.append(Line.Record(.strayRead, raw: [1, 2, 3]), at: instant(0))
     }
     try store.commit()
-    try store.idle()
+    try store.idle(isQuiet: true)
   }
 
   private static func fill(_ directory: String, records: Int = 5) throws {

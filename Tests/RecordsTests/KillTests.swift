@@ -25,7 +25,7 @@ import Testing
           try store.commit()
           var reported = store.lastSequence
           pwrite(report, &reported, 8, 0)
-          try store.idle()
+          try store.idle(isQuiet: true)
         }
       }
       let reported = (try? read(directory + "/reported")) ?? []

@@ -142,7 +142,7 @@ import Testing
       for _ in 0..<40 {
         for _ in 0..<100 { try store.append(Line.Record(.strayRead, raw: raw), at: instant(0)) }
         try store.commit()
-        try store.idle()
+        try store.idle(isQuiet: true)
       }
       let size = try read(directory + "/records.sqlite-wal").count
       #expect(size < 3_000_000, "the log has \(size) bytes")
@@ -165,7 +165,7 @@ import Testing
       #expect(sizes[10] == sizes[0], "it was moved though the line was not quiet")
       #expect(sizes[59] > sizes[0], "nothing moves a log that is too long")
       let size = try read(directory + "/records.sqlite-wal").count
-      #expect(size < 6_000_000, "the log has \(size) bytes")
+      #expect(size < 3_500_000, "the log has \(size) bytes: a commit had to move it")
       store.close()
       #expect(RecordVerifier.verify(directory: directory).isIntact)
     }

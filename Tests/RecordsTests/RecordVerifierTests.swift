@@ -102,7 +102,7 @@ import Testing
         do {
           try store.append(Line.Record(.strayRead), at: instant(0))
           try store.commit()
-          try store.idle()
+          try store.idle(isQuiet: true)
         } catch {
           Issue.record("\(error)")
         }

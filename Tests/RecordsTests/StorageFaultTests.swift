@@ -88,7 +88,7 @@ import Testing
       // Dead, although the lock is gone: what the core decided meanwhile was not recorded.
       #expect(throws: StorageFault.self) { try store.append(Line.Record(.stopped), at: instant(0)) }
       #expect(throws: StorageFault.self) { try store.commit() }
-      #expect(throws: StorageFault.self) { try store.idle() }
+      #expect(throws: StorageFault.self) { try store.idle(isQuiet: true) }
       store.close()
       let again = try RecordStore(directory: directory, line: "L01")
       #expect(again.lastSequence == 1)
@@ -203,7 +203,7 @@ import Testing
       let asked = FailingDisk.counts(directory)
       #expect(throws: StorageFault.self) { try store.commit() }
       #expect(throws: StorageFault.self) { try store.append(Line.Record(.stopped), at: instant(0)) }
-      #expect(throws: StorageFault.self) { try store.idle() }
+      #expect(throws: StorageFault.self) { try store.idle(isQuiet: true) }
       #expect(FailingDisk.counts(directory).syncs == asked.syncs)
       #expect(FailingDisk.counts(directory).writes == asked.writes)
       store.close()
@@ -227,7 +227,7 @@ import Testing
       for _ in 0..<400 { try store.append(Line.Record(.strayRead, raw: raw), at: instant(0)) }
       try store.commit()
       FailingDisk.fail(.sync, in: directory)
-      let found = #expect(throws: StorageFault.self) { try store.idle() }
+      let found = #expect(throws: StorageFault.self) { try store.idle(isQuiet: true) }
       #expect(found?.code == .io, "\(found?.message ?? "")")
       FailingDisk.mend(directory)
       #expect(throws: StorageFault.self) { try store.append(Line.Record(.stopped), at: instant(0)) }

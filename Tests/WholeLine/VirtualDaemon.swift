@@ -79,6 +79,8 @@ struct VirtualDaemon {
   private var notCommitted: (records: [Record], wall: Int64) = ([], 0)
   /// Messages that found no room and that no turn has told of yet.
   private var messagesLost = 0
+  /// Whether nothing came in the turn under way.
+  private var isQuiet = true
 
   /// What finds no room, by ring.
   struct RingsFull {
@@ -225,6 +227,7 @@ struct VirtualDaemon {
       finish(records, now: now, wall: wall, laws: laws)
     case .asleep:
       guard hasWork || now >= min(turnAt, core.deadline?.nanoseconds ?? turnAt) else { return }
+      isQuiet = !hasWork
       drain(wall: wall, laws: laws)
       for (id, command) in commands { step(.command(id: id, command, actor: "person"), now, wall) }
       commands.removeAll()
@@ -286,7 +289,7 @@ struct VirtualDaemon {
     guard core.outbox.records.isEmpty, !hasWork else { return }
     let syncs = disk.syncs
     do throws(StorageFault) {
-      try store?.idle()
+      try store?.idle(isQuiet: isQuiet && records.isEmpty)
       // A checkpoint keeps the loop for as long as the disk takes.
       let taken = Nanoseconds(disk.syncs - syncs) * disk.latency
       if taken > 0 { stalledUntil = max(stalledUntil, now + taken) }
