@@ -34,8 +34,10 @@ final class LinkBench {
     #expect(link.start())
   }
 
+  /// `words` stand in the PLC's memory before the link asks for the first.
   init(
-    host: String = "127.0.0.1", timeout: Instant.Span = .milliseconds(200),
+    words: [Int: UInt16] = [:], host: String = "127.0.0.1",
+    timeout: Instant.Span = .milliseconds(200),
     lost: Instant.Span = .milliseconds(1000), poll: Instant.Span = .milliseconds(5),
     stations: Int = 1, eventsMax: Int = PLCLink.eventsMax, answerTime: Int32 = 0
   ) {
@@ -44,6 +46,7 @@ final class LinkBench {
     self.turns = turns
     plc = FakePLC(bell: bell)
     plc.memory.withLock { $0.answerTime = answerTime }
+    for (place, word) in words { plc[place] = word }
     link = PLCLink(
       PLCLink.Settings(
         name: "plc-1", host: host, port: plc.port, poll: poll, timeout: timeout,

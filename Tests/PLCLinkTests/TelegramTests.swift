@@ -268,9 +268,8 @@ import Threads
   // MARK: PackML
 
   @Test func aPackMLCommandGoesWithPermit0UnderASequenceOfItsOwn() {
-    let bench = LinkBench()
+    let bench = LinkBench(words: [4: 17])
     defer { bench.end() }
-    bench.plc[4] = 17
     #expect(bench.waitForLink())
     bench.permit(1)
     #expect(bench.wait { bench.plc[2] == 1 })
