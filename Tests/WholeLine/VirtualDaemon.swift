@@ -72,7 +72,8 @@ struct VirtualDaemon {
   private var phase: Phase = .asleep
   private var turnAt: Nanoseconds
   private var reopenAt: Nanoseconds?
-  private(set) var rejectsInTurn = 0
+  /// Verdicts other than accept that went out since the last commit; their records come with the next one.
+  private(set) var rejectsSinceCommit = 0
   private var lastGenerations: [LinkGeneration]
   private var acceptedUnits: [Set<UInt16>]
   /// What a mutant has called committed and keeps for the next turn.
@@ -236,11 +237,10 @@ struct VirtualDaemon {
         messagesLost = 0
       }
       step(.tick, now, wall)
-      rejectsInTurn = 0
       send(laws: laws)
       if let due = reopenAt {
         core.outbox.records.removeAll()
-        rejectsUnrecorded += rejectsInTurn
+        leaveUnrecorded()
         finishTurn(now)
         if now >= due { reopen(now: now, wall: wall, laws: laws) }
         return
@@ -281,7 +281,7 @@ struct VirtualDaemon {
     }
     disk.acknowledge(records, wall: wall)
     laws.durable(records, now: now)
-    rejectsInTurn = 0
+    rejectsSinceCommit = 0
     life.inputs.append(.committed(now: moment))
     core.committed(now: moment)
     send(laws: laws)
@@ -321,15 +321,20 @@ struct VirtualDaemon {
       isDead = true
       return
     }
-    rejectsUnrecorded += rejectsInTurn
+    leaveUnrecorded()
     reopenAt = now + VirtualDaemon.reopenEvery
     life.inputs.append(.failed(fault.message, now: moment, wall: wall))
     life.hasFailed = true
     core.storageFailed(fault.message, now: moment, wall: wall)
-    rejectsInTurn = 0
     send(laws: laws)
-    rejectsUnrecorded += rejectsInTurn
+    leaveUnrecorded()
     finishTurn(now)
+  }
+
+  /// What was rejected since the last commit has no record and gets none.
+  private mutating func leaveUnrecorded() {
+    rejectsUnrecorded += rejectsSinceCommit
+    rejectsSinceCommit = 0
   }
 
   private mutating func finishTurn(_ now: Nanoseconds) {
@@ -362,7 +367,6 @@ struct VirtualDaemon {
     core = VirtualDaemon.core(recovery, disk, settings, mutant)
     life.begin(&core)
     laws.daemonStarted()
-    rejectsInTurn = 0
     send(laws: laws)
     // The next turn commits what taking over has recorded.
     turnAt = now
@@ -450,7 +454,7 @@ struct VirtualDaemon {
       default: links[station].orders.append(order)
       }
     case .verdict(_, let unit, _, _):
-      rejectsInTurn += 1
+      rejectsSinceCommit += 1
       if mutant == .skipsWithdrawals, acceptedUnits[station].contains(unit) { return true }
       links[station].orders.append(order)
     default: links[station].orders.append(order)

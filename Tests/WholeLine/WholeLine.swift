@@ -382,7 +382,7 @@ package struct WholeLine {
     self.death = nil
     disk.kill()
     if var killed = daemon {
-      rejectsUnrecorded += killed.rejectsUnrecorded + killed.rejectsInTurn
+      rejectsUnrecorded += killed.rejectsUnrecorded + killed.rejectsSinceCommit
       for index in benches.indices {
         guard let write = killed.links[index].writeUnderWay, random.below(2) == 0 else { continue }
         benches[index].orphans.append(

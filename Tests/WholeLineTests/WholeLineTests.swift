@@ -52,6 +52,10 @@ import Testing
     Finding(3_728_771_542, "after a standstill a unit got the message of the one before"),
     Finding(537_003_993, "a link sent its permit before the loop had heard of another link's end"),
     Finding(3_356_173_236, "a withdrawal that found no room, for a unit that had passed already"),
+    Finding(
+      2_499_247_804,
+      "rejects that went out right after a commit, and whose records died with the next",
+      hasChallenges: true),
   ]
 
   @Test(arguments: findings) func whatASeedFoundDoesNotComeBack(_ finding: Finding) {
