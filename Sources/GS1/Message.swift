@@ -103,7 +103,7 @@ public struct Message: Sendable {
   }
 
   /// Reads and fully checks a scan like ``parse(_:)``, and returns what identifies the pack: that alone, because a whole
-  /// message costs a third of its parsing to hand on.
+  /// message is half a kilobyte to hand on.
   ///
   /// - Parameter scan: The bytes as the scanner sent them, without its framing.
   /// - Returns: The places of the four values in the scan.
