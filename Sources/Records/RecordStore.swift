@@ -19,7 +19,7 @@ public final class RecordStore {
   /// Pages in the write-ahead log from which quiet moments are used to bring them into the database.
   static let checkpointPages: Int32 = 250
   /// Pages from which any moment is used in which nothing waits.
-  static let checkpointPagesBusy: Int32 = 750
+  static let checkpointPagesBusy: Int32 = 900
   /// Pages at which a commit does it at once; SQLite's own default for `wal_autocheckpoint`.
   static let checkpointPagesMax: Int32 = 1000
   /// A head is signed when this many records have come since the last one that was signed.
