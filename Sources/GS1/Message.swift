@@ -81,7 +81,7 @@ public struct Message: Sendable {
 
   /// The place of an AI's first value in the scan, nil if the message does not carry the AI.
   public func value(of ai: ApplicationIdentifier) -> Range<Int>? {
-    // By a span, here and below: an array of fixed size is copied for each look into it.
+    // By a span: an array of fixed size is copied for each look into it.
     let present = elements.span.extracting(0..<count)
     for index in present.indices where present[index].ai == ai { return present[index].valueRange }
     return nil

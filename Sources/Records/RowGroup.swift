@@ -140,64 +140,41 @@ struct RowGroup: ~Copyable {
     let first = RowGroup.common + 1 + place * RowGroup.own
     let numbers = row.numbers
     let before = last.numbers
+    func bind<Number: FixedWidthInteger>(_ column: Int32, _ number: Number, over old: Number) {
+      if isNew || number != old { sqlite3_bind_int64(statement, first + column, Int64(number)) }
+    }
     sqlite3_bind_int64(statement, first, numbers.sequence)
-    if isNew || before.wall != numbers.wall {
-      sqlite3_bind_int64(statement, first + 1, numbers.wall)
-    }
-    if isNew || before.monotonic != numbers.monotonic {
-      sqlite3_bind_int64(statement, first + 2, numbers.monotonic)
-    }
-    if isNew || before.kind != numbers.kind {
-      sqlite3_bind_int(statement, first + 3, Int32(numbers.kind))
-    }
-    if isNew || before.station != numbers.station {
-      sqlite3_bind_int(statement, first + 4, Int32(numbers.station))
-    }
-    if isNew || before.unit != numbers.unit {
-      sqlite3_bind_int(statement, first + 5, Int32(numbers.unit))
-    }
-    if isNew || before.batch != numbers.batch {
-      sqlite3_bind_int64(statement, first + 6, Int64(numbers.batch))
-    }
-    if isNew || before.row != numbers.row {
-      sqlite3_bind_int(statement, first + 7, numbers.row)
-    }
-    if isNew || before.code != numbers.code {
-      sqlite3_bind_int(statement, first + 8, Int32(numbers.code))
-    }
-    if isNew || before.number != numbers.number {
-      sqlite3_bind_int64(statement, first + 9, Int64(numbers.number))
-    }
-    if isNew || before.state != numbers.state {
-      if numbers.state == 0 {
-        sqlite3_bind_null(statement, first + 10)
-      } else {
-        sqlite3_bind_int(statement, first + 10, Int32(numbers.state))
-      }
+    bind(1, numbers.wall, over: before.wall)
+    bind(2, numbers.monotonic, over: before.monotonic)
+    bind(3, numbers.kind, over: before.kind)
+    bind(4, numbers.station, over: before.station)
+    bind(5, numbers.unit, over: before.unit)
+    bind(6, numbers.batch, over: before.batch)
+    bind(7, numbers.row, over: before.row)
+    bind(8, numbers.code, over: before.code)
+    bind(9, numbers.number, over: before.number)
+    if numbers.state != 0 {
+      bind(10, numbers.state, over: before.state)
+    } else if isNew || before.state != 0 {
+      sqlite3_bind_null(statement, first + 10)
     }
     guard let memory = memory.baseAddress else { return }
     // What is bound is the place in memory: where that stays, the statement finds the new bytes there.
     if isNew || last.raw != row.raw {
       sqlite3_bind_blob(
-        statement, first + 11, memory + row.raw.start,
-        Int32(truncatingIfNeeded: row.raw.count), nil
+        statement, first + 11, memory + row.raw.start, Int32(truncatingIfNeeded: row.raw.count), nil
       )
     }
-    let text = memory.assumingMemoryBound(to: CChar.self)
-    if isNew || last.actor != row.actor {
+    func bind(text column: Int32, _ text: Row.Bytes, over old: Row.Bytes) {
+      guard isNew || text != old else { return }
       sqlite3_bind_text(
-        statement, first + 12, text + row.actor.start,
-        Int32(truncatingIfNeeded: row.actor.count),
-        nil)
+        statement, first + column, (memory + text.start).assumingMemoryBound(to: CChar.self),
+        Int32(truncatingIfNeeded: text.count), nil)
     }
-    if isNew || last.detail != row.detail {
-      sqlite3_bind_text(
-        statement, first + 13, text + row.detail.start,
-        Int32(truncatingIfNeeded: row.detail.count), nil)
-    }
+    bind(text: 12, row.actor, over: last.actor)
+    bind(text: 13, row.detail, over: last.detail)
     if isNew || last.hash != row.hash {
-      sqlite3_bind_blob(
-        statement, first + 14, memory + row.hash, Int32(ChainHash.size), nil)
+      sqlite3_bind_blob(statement, first + 14, memory + row.hash, Int32(ChainHash.size), nil)
     }
   }
 }

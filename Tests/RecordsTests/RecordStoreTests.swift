@@ -135,40 +135,35 @@ import Testing
     }
   }
 
-  @Test func theLogIsBroughtInWhenIdleAndDoesNotGrow() throws {
-    try withDirectory { directory in
-      let store = try RecordStore(directory: directory, line: "L01")
-      let raw = [UInt8](repeating: 0x41, count: 1000)
-      for _ in 0..<40 {
-        for _ in 0..<100 { try store.append(Line.Record(.strayRead, raw: raw), at: instant(0)) }
-        try store.commit()
-        try store.idle(isQuiet: true)
-      }
-      let size = try read(directory + "/records.sqlite-wal").count
-      #expect(size < 3_000_000, "the log has \(size) bytes")
-      store.close()
-      #expect(RecordVerifier.verify(directory: directory).isIntact)
-    }
-  }
-
-  @Test func rightAfterACommitTheLogStaysWhereItIsUntilItIsTooLong() throws {
+  /// So many turns of 100 KB each; how large the database was after each, and how large the log is at the end.
+  private func fill(turns: Int, isQuiet: Bool) throws -> (sizes: [Int], log: Int) {
     try withDirectory { directory in
       let store = try RecordStore(directory: directory, line: "L01")
       let raw = [UInt8](repeating: 0x41, count: 1000)
       var sizes: [Int] = []
-      for _ in 0..<60 {
+      for _ in 0..<turns {
         for _ in 0..<100 { try store.append(Line.Record(.strayRead, raw: raw), at: instant(0)) }
         try store.commit()
-        try store.idle(isQuiet: false)
+        try store.idle(isQuiet: isQuiet)
         sizes.append(try read(directory + "/records.sqlite").count)
       }
-      #expect(sizes[10] == sizes[0], "it was moved though the line was not quiet")
-      #expect(sizes[59] > sizes[0], "nothing moves a log that is too long")
-      let size = try read(directory + "/records.sqlite-wal").count
-      #expect(size < 4_000_000, "the log has \(size) bytes: a commit had to move it")
+      let log = try read(directory + "/records.sqlite-wal").count
       store.close()
       #expect(RecordVerifier.verify(directory: directory).isIntact)
+      return (sizes, log)
     }
+  }
+
+  @Test func theLogIsBroughtInWhenIdleAndDoesNotGrow() throws {
+    let size = try fill(turns: 40, isQuiet: true).log
+    #expect(size < 3_000_000, "the log has \(size) bytes")
+  }
+
+  @Test func rightAfterACommitTheLogStaysWhereItIsUntilItIsTooLong() throws {
+    let (sizes, log) = try fill(turns: 60, isQuiet: false)
+    #expect(sizes[10] == sizes[0], "it was moved though the line was not quiet")
+    #expect(sizes[59] > sizes[0], "nothing moves a log that is too long")
+    #expect(log < 4_000_000, "the log has \(log) bytes: a commit had to move it")
   }
 
   /// A line that is never quiet signs all the same, and one sync is enough for records and head.
